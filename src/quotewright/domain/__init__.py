@@ -1,0 +1,1 @@
+"""What the whole product speaks of: units, instruments, events, quotes, journal records, errors."""
