@@ -6,7 +6,7 @@ Which fields a kind fills (unused fields are 0; `seq`, `ts`, `agent`, `instrumen
     REFUSED         side, price, qty, reason (Refusal), ref = times it was repeated since last journaled
     PLACE           order, side, price, qty, flags (order flags)
     CANCEL          order, side, price, leaves
-    AMEND           order, side, price, qty = new open quantity, leaves = old
+    AMEND           order, side, price, qty = new total quantity, leaves = open before
     ACCEPTED        order, exch_ts, price, qty, ahead = queue ahead at entry
     REJECTED        order, exch_ts, reason (Reject)
     CANCELED        order, exch_ts, leaves = quantity taken off the book, reason (Reject) or 0 if asked for
