@@ -38,8 +38,7 @@ check: $(VENV)/.dev ## lint, format, types and import contracts
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-logo
 
-unit: $(VENV)/.dev ## the tests alone, every kernel compiled afresh
-	@rm -rf "$(KERNELS)"
+unit: $(VENV)/.dev ## the tests alone
 	$(BIN)/python -m pytest --dist loadfile \
 		$(foreach n,$(shell seq $(WORKERS)),--tx "popen//env:NUMBA_CACHE_DIR=$(KERNELS)/$(n)")
 
