@@ -4,7 +4,7 @@
     ├── InputError      what the user gave is wrong: correct it and call again   (exit code 2)
     │   └── ParseError  one field of one record cannot be read exactly
     ├── DataError       stored or recorded data is damaged: re-import or restore (exit code 3)
-    ├── MissingExtra    an optional package is needed: install it                (exit code 4)
+    ├── MissingExtraError    an optional package is needed: install it                (exit code 4)
     ├── PauseError      quoting must pause until the condition named has passed  (exit code 5)
     └── HaltError       trading must stop and a person must look                 (exit code 6)
 
@@ -40,7 +40,7 @@ class DataError(QuotewrightError):
     exit_code = 3
 
 
-class MissingExtra(QuotewrightError):
+class MissingExtraError(QuotewrightError):
     """An optional dependency that is not installed; the message names the command that installs it."""
 
     exit_code = 4

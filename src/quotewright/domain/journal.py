@@ -9,7 +9,8 @@ Which fields a kind fills (unused fields are 0; `seq`, `ts`, `agent`, `instrumen
     AMEND           order, side, price, qty = new total quantity, leaves = open before
     ACCEPTED        order, exch_ts, price, qty, ahead = queue ahead at entry
     REJECTED        order, exch_ts, reason (Reject)
-    CANCELED        order, exch_ts, leaves = quantity taken off the book, reason (Reject) or 0 if asked for
+    CANCELED        order, exch_ts, leaves = quantity taken off the book, qty = filled in all,
+                    reason (Reject) or 0 if asked for
     AMENDED         order, exch_ts, qty = open quantity now
     CANCEL_REJECTED order, exch_ts, reason (Reject)
     FILL            order, exch_ts, side, price, qty, leaves, ahead = queue ahead at entry, mid2, fee, cash,

@@ -1,0 +1,104 @@
+"""How the core is compiled: one decorator, and a disk cache that is never stale.
+
+Law of every kernel: arrays, records and numbers in; no Python objects, no allocation inside loops, no
+exceptions for control flow (status codes out, turned into errors in one place).
+
+numba stamps a cached function with its own file only, so an edited constant or callee elsewhere would go
+unnoticed. Here the stamp covers the sources of the whole core; a strategy's covers its own folder and `domain`.
+With NUMBA_DISABLE_JIT=1 the same code runs interpreted, with the same results.
+"""
+
+# pyright: basic
+# numba has no type stubs; everything typed strictly goes through `kernel`.
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba.core import config
+from numba.core.caching import InTreeCacheLocator, UserProvidedCacheLocator, UserWideCacheLocator
+from numba.cpython.unsafe.numbers import leading_zeros, trailing_zeros
+from numba.extending import overload
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+INTERPRETED = bool(config.DISABLE_JIT)
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CORE = ("domain", "market", "risk", "orders", "portfolio", "engine", "simulation")
+
+
+@lru_cache(maxsize=64)
+def _stamp_of(folders: tuple[Path, ...]) -> str:
+    digest = hashlib.sha256()
+    for folder in folders:
+        for source in sorted(folder.glob("*.py")):
+            digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+class _StampedByTree:
+    """Replaces numba's one-file source stamp by a hash over everything the function may depend on."""
+
+    _py_file: str
+
+    def get_source_stamp(self) -> str:
+        folder = Path(self._py_file).resolve().parent
+        if folder.parent == _PACKAGE and folder.name in _CORE:
+            return _stamp_of(tuple(_PACKAGE / name for name in _CORE))
+        return _stamp_of((_PACKAGE / "domain", folder))
+
+
+class ProvidedLocator(_StampedByTree, UserProvidedCacheLocator):
+    """Cache in the folder that NUMBA_CACHE_DIR names."""
+
+
+class InTreeLocator(_StampedByTree, InTreeCacheLocator):
+    """Cache beside the source, in `__pycache__`."""
+
+
+class UserWideLocator(_StampedByTree, UserWideCacheLocator):
+    """Cache in the user's cache folder, where the source tree is read-only."""
+
+
+_LOCATORS = ",".join(f"{__name__}.{c.__name__}" for c in (ProvidedLocator, InTreeLocator, UserWideLocator))
+
+
+def kernel(function: F) -> F:
+    """Compile `function` on first use, without the GIL, cached on disk under a stamp of the whole core."""
+    if INTERPRETED:
+        return function
+    dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
+    before = config.CACHE_LOCATOR_CLASSES
+    config.CACHE_LOCATOR_CLASSES = _LOCATORS
+    try:
+        dispatcher.enable_caching()
+    finally:
+        config.CACHE_LOCATOR_CLASSES = before
+    return dispatcher  # type: ignore[return-value]
+
+
+def highest_bit(word: int) -> int:
+    """Index of the highest set bit of a positive integer."""
+    return int(word).bit_length() - 1
+
+
+def lowest_bit(word: int) -> int:
+    """Index of the lowest set bit of a positive integer."""
+    word = int(word)
+    return (word & -word).bit_length() - 1
+
+
+@overload(highest_bit)
+def _highest_bit(word):
+    return lambda word: 63 - leading_zeros(word)
+
+
+@overload(lowest_bit)
+def _lowest_bit(word):
+    return lambda word: trailing_zeros(word)

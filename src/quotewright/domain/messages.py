@@ -1,0 +1,43 @@
+"""What passes between the engine and a venue: messages out, responses in. Both are plain records in queues."""
+
+import numpy as np
+
+PLACE = 1
+CANCEL = 2
+AMEND = 3
+
+MESSAGE = np.dtype(
+    [
+        ("ts", "i8"),  # when it was sent; for a simulated venue, once queued, when it arrives
+        ("seq", "i8"),  # order of sending
+        ("order", "i8"),  # order id, unique in a run
+        ("price", "i8"),  # ticks
+        ("qty", "i8"),  # lots; AMEND: the new total quantity
+        ("slot", "i8"),  # the sender's own slot for the order, echoed in responses
+        ("leg", "i4"),
+        ("flags", "i4"),  # POST_ONLY | IOC | FOK | REDUCE_ONLY of domain.journal
+        ("kind", "i4"),
+        ("side", "i4"),
+    ],
+    align=True,
+)
+
+RESPONSE = np.dtype(
+    [
+        ("ts", "i8"),  # when it reaches home
+        ("seq", "i8"),  # order of sending by the venue
+        ("exch_ts", "i8"),
+        ("order", "i8"),
+        ("price", "i8"),
+        ("qty", "i8"),
+        ("leaves", "i8"),
+        ("ahead", "i8"),  # queue ahead at entry, lots
+        ("slot", "i8"),
+        ("leg", "i4"),
+        ("kind", "i4"),  # domain.journal.Record: ACCEPTED .. FILL
+        ("side", "i4"),
+        ("reason", "i4"),  # domain.journal.Reject
+        ("flags", "i4"),  # FILL_TAKER
+    ],
+    align=True,
+)

@@ -1,0 +1,53 @@
+"""Binding strategies: each decision function compiled once against one explicit signature.
+
+The engine's loop takes functions of that signature as values, so it compiles once for all strategies, and an
+edited strategy recompiles itself alone.
+"""
+
+# pyright: basic
+# numba has no type stubs.
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numba
+from numba import types
+
+from quotewright.domain.errors import InputError
+from quotewright.domain.kernel import INTERPRETED, kernel
+from quotewright.domain.quotes import TARGET, VIEW
+from quotewright.domain.strategy import Strategy
+
+SIGNATURE = types.void(numba.from_dtype(VIEW), types.float64[::1], types.float64[::1], numba.from_dtype(TARGET))
+
+
+def compile_decision(strategy: Strategy) -> Any:
+    """The strategy's decision function, compiled against the engine's signature; InputError if numba refuses it."""
+    if INTERPRETED:
+        return strategy.decide
+    dispatcher = kernel(strategy.decide)
+    try:
+        dispatcher.compile(SIGNATURE)
+    except numba.core.errors.NumbaError as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        raise InputError("strategy", strategy.name, f"its decide() does not compile: {reason}\n{error}") from error
+    return dispatcher
+
+
+def bind_functions(strategies: Sequence[Strategy], told: Callable[[str], None] | None = None) -> Any:
+    """A list of decision functions for the loop; `told` hears which strategy is being compiled."""
+    functions = no_functions()
+    for strategy in strategies:
+        if told is not None:
+            told(strategy.name)
+        functions.append(compile_decision(strategy))
+    return functions
+
+
+def no_functions() -> Any:
+    """An empty list of decision functions, of the type the loop takes."""
+    if INTERPRETED:
+        return []
+    return numba.typed.List.empty_list(types.FunctionType(SIGNATURE))

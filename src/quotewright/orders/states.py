@@ -1,0 +1,83 @@
+"""Open orders as the engine knows them, in a slab with one linked list a leg, oldest order first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from quotewright.domain.kernel import kernel
+
+FREE = 0
+PENDING = 1  # sent, not yet answered
+OPEN = 2  # accepted by the venue
+NONE = -1
+
+ORDER = np.dtype(
+    [
+        ("id", "i8"),
+        ("price", "i8"),
+        ("qty", "i8"),  # total quantity, as last asked for
+        ("filled", "i8"),
+        ("leaves", "i8"),  # open quantity, as the venue last told
+        ("ahead", "i8"),  # queue ahead at entry
+        ("generation", "i8"),  # of the take it belongs to; 0 for quotes
+        ("leg", "i4"),
+        ("side", "i4"),
+        ("state", "i4"),
+        ("canceling", "i4"),  # a cancel is in flight
+        ("amending", "i4"),  # an amend is in flight
+        ("flags", "i4"),
+        ("next", "i4"),
+        ("previous", "i4"),
+    ],
+    align=True,
+)
+
+
+@kernel
+def free_all(orders: Any, engine: Any) -> None:
+    """Chain every slot into the free list."""
+    for slot in range(len(orders)):
+        orders[slot].state = FREE
+        orders[slot].next = slot + 1 if slot + 1 < len(orders) else NONE
+    engine.free_order = 0
+
+
+@kernel
+def append_order(orders: Any, engine: Any, leg: Any) -> int:
+    """Take a free slot and put it at the end of the leg's list; returns the slot, or NONE."""
+    slot = engine.free_order
+    if slot == NONE:
+        return NONE
+    order = orders[slot]
+    engine.free_order = order.next
+    order.next = NONE
+    order.previous = leg.last_order
+    if leg.last_order == NONE:
+        leg.first_order = slot
+    else:
+        orders[leg.last_order].next = slot
+    leg.last_order = slot
+    leg.open_orders += 1
+    return slot
+
+
+@kernel
+def release_order(orders: Any, engine: Any, leg: Any, slot: int) -> None:
+    """Take an order out of its leg's list and free its slot."""
+    order = orders[slot]
+    if order.previous == NONE:
+        leg.first_order = order.next
+    else:
+        orders[order.previous].next = order.next
+    if order.next == NONE:
+        leg.last_order = order.previous
+    else:
+        orders[order.next].previous = order.previous
+    order.state = FREE
+    order.id = 0
+    order.previous = NONE
+    order.next = engine.free_order
+    engine.free_order = slot
+    leg.open_orders -= 1

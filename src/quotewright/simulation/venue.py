@@ -1,0 +1,200 @@
+"""The recorded market at the replay venue, and what it does to our resting orders.
+
+Written from docs/reference/replay-venue.md, rule by rule.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from quotewright.domain.events import ADD, BEST, BID, CHANGE, CLEAR, DELETE, FUNDING, LAST, LEVEL, STATUS, TRADE
+from quotewright.domain.kernel import kernel
+from quotewright.market.book import apply_row, finish_update, touch_qty
+from quotewright.market.l3 import L3_DUPLICATE, L3_UNKNOWN, apply_order_row, find_order
+from quotewright.market.levels import OK
+from quotewright.simulation.fills import fill_resting, walk
+from quotewright.simulation.queues import queue_of, reaches, refresh
+from quotewright.simulation.state import LOG, POWER, RISK_AVERSE
+
+
+@kernel
+def on_event(vs: Any, row: Any) -> int:
+    """Apply one recorded row at the venue, and after an update's last row what it does to our orders."""
+    instrument = row.instrument
+    book = vs.books[instrument]
+    kind = row.kind
+    status = apply_row(book, row)
+    if kind in (LEVEL, BEST):
+        queue = vs.queues[queue_of(instrument, row.side)]
+        if queue.best and reaches(row.side, row.price, queue.worst):
+            queue.stirred = 1
+        if vs.venue[0].consumed:
+            refresh(vs, instrument, row.side, row.price)
+    elif kind == TRADE:
+        _on_trade(vs, row)
+    elif kind in (ADD, CHANGE, DELETE, CLEAR):
+        status = _on_orders(vs, row, book)
+    if status == OK and row["flags"] & LAST:
+        bid = book.bid
+        ask = book.ask
+        bid_qty = book.bid_qty
+        ask_qty = book.ask_qty
+        status = finish_update(book, row)
+        if kind not in (TRADE, STATUS, FUNDING):
+            _after_update(vs, instrument, row, bid, bid_qty, ask, ask_qty)
+    return status if status != OK else vs.venue[0].status
+
+
+@kernel
+def _on_orders(vs: Any, row: Any, book: Any) -> int:
+    instrument = row.instrument
+    if row.kind == CLEAR:
+        if vs.venue[0].consumed:
+            refresh(vs, instrument, 0, 0)
+        vs.queues[2 * instrument].stirred = 1
+        vs.queues[2 * instrument + 1].stirred = 1
+        if not book.l3:
+            return OK
+    orders = vs.l3[instrument]
+    status = apply_order_row(orders, book, row)
+    if status in (L3_UNKNOWN, L3_DUPLICATE):
+        return OK
+    if vs.venue[0].consumed and row.kind != CLEAR:
+        refresh(vs, instrument, row.side, row.price)
+    if orders.gone_qty > 0:
+        slot = vs.queues[queue_of(instrument, orders.gone_side)].first
+        while slot >= 0:
+            order = vs.resting[slot]
+            if order.price == orders.gone_price and order.arrival > orders.gone_arrival:
+                order.ahead = max(0, order.ahead - orders.gone_qty)
+            slot = order.next
+    return status
+
+
+@kernel
+def _after_update(vs: Any, instrument: int, row: Any, bid: int, bid_qty: int, ask: int, ask_qty: int) -> None:
+    book = vs.books[instrument]
+    now = row.exch_ts
+    touch_moved = book.bid != bid or book.bid_qty != bid_qty or book.ask != ask or book.ask_qty != ask_qty
+    for side in (BID, -BID):
+        queue = vs.queues[queue_of(instrument, side)]
+        if queue.first >= 0 and (queue.stirred or touch_moved):
+            if book.l3:
+                if queue.stirred and row.kind in (ADD, CLEAR):
+                    _behind_snapshot(vs, queue, book)
+            else:
+                _advance(vs, queue, book)
+        queue.stirred = 0
+    if book.valid:
+        for side in (BID, -BID):
+            queue = vs.queues[queue_of(instrument, side)]
+            touch = book.ask if side == BID else book.bid
+            if queue.first >= 0 and touch > 0 and reaches(side, queue.best, touch):
+                _cross(vs, now, queue, touch)
+
+
+@kernel
+def _behind_snapshot(vs: Any, queue: Any, book: Any) -> None:
+    slot = queue.first
+    while slot >= 0:
+        order = vs.resting[slot]
+        order.ahead = touch_qty(book, order.side, order.price)
+        vs.l3[order.instrument].arrivals += 1
+        order.arrival = vs.l3[order.instrument].arrivals
+        slot = order.next
+
+
+@kernel
+def _cross(vs: Any, now: int, queue: Any, touch: int) -> None:
+    """Recorded orders reached ours: ours would have traded with them."""
+    slot = queue.first
+    while slot >= 0:
+        order = vs.resting[slot]
+        following = order.next
+        if not reaches(order.side, order.price, touch):
+            break
+        walk(vs, now, slot, 0)
+        slot = following
+
+
+@kernel
+def _advance(vs: Any, queue: Any, book: Any) -> None:
+    """Move every order's place in its queue after its level may have changed (L2)."""
+    venue = vs.venue[0]
+    slot = queue.first
+    while slot >= 0:
+        order = vs.resting[slot]
+        now = touch_qty(book, order.side, order.price)
+        if now != order.seen or order.traded > 0:
+            change = order.seen - now - order.traded
+            base = max(0, order.seen - order.traded)
+            order.seen = now
+            order.traded = 0
+            if change > 0 and venue.queue_model != RISK_AVERSE:
+                back = max(0, base - order.ahead)
+                behind = cancel_was_behind(venue.queue_model, venue.power, order.ahead, back)
+                moved = order.ahead - (1.0 - behind) * change + min(0.0, back - behind * change)
+                order.ahead = max(0, math.ceil(moved))
+            order.ahead = min(order.ahead, now)
+        slot = order.next
+
+
+@kernel
+def cancel_was_behind(model: int, power: float, ahead: int, back: int) -> float:
+    """Probability that a cancel at the level was behind our order (see the table in the rules)."""
+    if ahead + back == 0:
+        return 1.0
+    if model == LOG:
+        return math.log(1.0 + back) / (math.log(1.0 + back) + math.log(1.0 + ahead))
+    n = power if model == POWER else 1.0
+    weight = float(back) ** n
+    return weight / (weight + float(ahead) ** n)
+
+
+@kernel
+def _on_trade(vs: Any, row: Any) -> None:
+    instrument = row.instrument
+    queue = vs.queues[queue_of(instrument, -row.side)]
+    if queue.first < 0 or not reaches(row.side, row.price, queue.best):
+        return
+    venue = vs.venue[0]
+    venue.trades += 1
+    book = vs.books[instrument]
+    maker_arrival = 0
+    if book.l3 and row.order_id != 0:
+        found = find_order(vs.l3[instrument], row.order_id)
+        if found >= 0:
+            maker_arrival = vs.l3[instrument].arrival[found]
+    slot = queue.first
+    while slot >= 0:
+        order = vs.resting[slot]
+        following = order.next
+        if not reaches(row.side, row.price, order.price):
+            break
+        world = vs.worlds[order.world]
+        if world.stamp != venue.trades:
+            world.stamp = venue.trades
+            world.rest = row.qty
+            world.before = 0
+            world.eaten = 0
+        fill = 0
+        if order.price != row.price:
+            order.ahead = 0
+            fill = min(world.rest, order.leaves)
+        elif book.l3:
+            if maker_arrival == 0 or maker_arrival > order.arrival:
+                fill = min(world.rest, order.leaves)
+        else:
+            segment = max(0, order.ahead - world.before)
+            world.before = max(world.before, order.ahead)
+            foreign = min(world.rest, segment)
+            world.rest -= foreign
+            world.eaten += foreign
+            order.ahead = max(0, order.ahead - world.eaten)
+            order.traded += row.qty
+            fill = min(world.rest, order.leaves)
+        if fill > 0:
+            world.rest -= fill
+            fill_resting(vs, row.exch_ts, slot, fill)
+        slot = following
