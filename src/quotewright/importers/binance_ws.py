@@ -45,6 +45,7 @@ from quotewright.importers.binance_messages import (
     Snapshot,
     TradeMessage,
 )
+from quotewright.importers.clock import ForwardClock
 from quotewright.importers.exact import price_counts, qty_counts
 from quotewright.importers.report import Progress, Refused, SourceFile, Tally
 from quotewright.importers.rows import RowBuffer
@@ -90,7 +91,7 @@ class BinanceWs:
         self._qty = qty_counts(instrument)
         self._trade_qty = qty_counts(instrument, zero=False)
         self._waiting: deque[_Diff] = deque()
-        self._local = 0
+        self._clock = ForwardClock("local time")
         self._exchange = 0  # the latest exchange time seen
         self._last_trade = -1
         self._snapshots = 0
@@ -109,6 +110,7 @@ class BinanceWs:
         self.sources = files.files
         for path in self._paths:
             name, number = path.name, 0
+            self._clock.begin_file(name)
             for lines in files.line_blocks(path):
                 for line in lines:
                     number += 1
@@ -134,16 +136,12 @@ class BinanceWs:
             self.tally.refuse("the message does not have the form of its stream", f"{name}:{number}: {error}")
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self.tally.refuse("the line is not valid JSON", f"{name}:{number}: {error}")
-        else:
-            self._local = local
 
     def _local_time(self, head: bytes) -> int:
         local = int(head) if head.isdigit() and len(head) <= 19 else -1
         if not 0 <= local <= INT64_MAX:
             raise ParseError("local time", head[:40].decode("latin-1"), "is not a time in nanoseconds")
-        if local < self._local:
-            raise ParseError("local time", local, "goes back; the recording is not in order")
-        return local
+        return self._clock.advance(local)
 
     def _handler(self, message: bytes) -> _Handler:
         """Which message this is, by the stream's name, which comes first in every wrapped message."""
