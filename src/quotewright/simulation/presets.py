@@ -1,6 +1,26 @@
 """Parameters of the synthetic market, typed with units and ranges, and the frozen presets.
 
-`PRESET_HASHES = {
+`PRESET_HASHES` holds the SHA-256 of each preset's canonical JSON. They were fixed before any strategy was tuned on the
+presets; a preset whose hash differs is refused, so results on `calm` or `turbulent` always mean the same market.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from dataclasses import fields
+from importlib import resources
+from typing import Any, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from quotewright.domain.errors import DataError, InputError
+from quotewright.domain.instrument import Instrument
+from quotewright.domain.units import RATE_SCALE, parse_rate
+
+PRESET_HASHES = {
     "calm": "57a9ec71a13a44d692e8585f966d3f0e202f07e4e4a7b68d0f3c36648b8f3da2",
     "transitional": "abb5b9aa36e6c06ac6b2b73753f69c4681ca35dd48bcf9c523060b43e96bb462",
     "turbulent": "cda9ed2c31258010e973d4be643086884da76e3f14cdab6ff69978a1e7de8ad0",
