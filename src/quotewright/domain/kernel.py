@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba import types
 from numba.core import config
 from numba.core.caching import InTreeCacheLocator, UserProvidedCacheLocator, UserWideCacheLocator
 from numba.cpython.unsafe.numbers import leading_zeros, trailing_zeros
@@ -70,17 +71,54 @@ _LOCATORS = ",".join(f"{__name__}.{c.__name__}" for c in (ProvidedLocator, InTre
 
 
 def kernel(function: F) -> F:
-    """Compile `function` on first use, without the GIL, cached on disk under a stamp of the whole core."""
+    """Compile a kernel that Python calls: with a Python wrapper, without the GIL, cached on disk."""
     if INTERPRETED:
         return function
-    dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
+    dispatcher = _one_integer_type(numba.njit(nogil=True, error_model="numpy")(function))
     before = config.CACHE_LOCATOR_CLASSES
     config.CACHE_LOCATOR_CLASSES = _LOCATORS
     try:
         dispatcher.enable_caching()
     finally:
         config.CACHE_LOCATOR_CLASSES = before
-    return dispatcher  # type: ignore[return-value]
+    return dispatcher
+
+
+def subkernel(function: F) -> F:
+    """Compile a kernel that only other kernels call: no wrapper and no cache of its own, it lives in its entry's."""
+    if INTERPRETED:
+        return function
+    bare = numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    dispatcher = _one_integer_type(bare(function))
+
+    def only_for_kernels(*_: Any) -> Any:
+        raise TypeError(f"{function.__name__} is a subkernel: only kernels can call it")
+
+    def add_overload(result: Any) -> None:  # without a wrapper there is nothing Python could be handed
+        dispatcher.overloads[tuple(result.signature.args)] = result
+
+    dispatcher._compile_for_args = only_for_kernels
+    dispatcher.add_overload = add_overload
+    return dispatcher
+
+
+def _one_integer_type(dispatcher: Any) -> Any:
+    """Let calls from kernels pass every integer, literals included, as int64.
+
+    Otherwise numba compiles a copy for each combination of widths and literal values at call sites.
+    """
+    resolve = dispatcher.get_call_template
+
+    def get_call_template(args: Any, kws: Any) -> Any:
+        return resolve(tuple(_widened(a) for a in args), {name: _widened(a) for name, a in kws.items()})
+
+    dispatcher.get_call_template = get_call_template
+    return dispatcher
+
+
+def _widened(given: Any) -> Any:
+    plain = types.unliteral(given)
+    return types.int64 if isinstance(plain, types.Integer) else plain
 
 
 def highest_bit(word: int) -> int:

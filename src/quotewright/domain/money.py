@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from quotewright.domain.instrument import INVERSE
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 from quotewright.domain.units import RATE_SCALE
 
 
-@kernel
+@subkernel
 def value_of(instrument: Any, atoms: int, price2: int) -> int:
     """Value of signed position atoms at a price in half ticks, in money units, with the position's sign.
 
@@ -25,7 +25,7 @@ def value_of(instrument: Any, atoms: int, price2: int) -> int:
     return worth if atoms >= 0 else -worth
 
 
-@kernel
+@subkernel
 def equity_of(instrument: Any, cash: int, atoms: int, price2: int) -> int:
     """Cash plus the position's worth at a price in half ticks; an inverse long is short its own value."""
     if instrument.kind != INVERSE:
@@ -33,7 +33,7 @@ def equity_of(instrument: Any, cash: int, atoms: int, price2: int) -> int:
     return cash - value_of(instrument, atoms, price2)
 
 
-@kernel
+@subkernel
 def charge(amount: int, rate: int, quantum: int) -> int:
     """`amount` × rate (1e-8), rounded up to a whole number of quanta: against us, for rebates too.
 
@@ -47,7 +47,7 @@ def charge(amount: int, rate: int, quantum: int) -> int:
     return -((-exact) // quantum) * quantum
 
 
-@kernel
+@subkernel
 def signed_cash(instrument: Any, side: int, lots: int, price: int) -> int:
     """Cash received (negative: paid) for a fill of `lots` at a price in ticks, before fees."""
     worth = value_of(instrument, lots * instrument.atoms_per_lot, 2 * price)

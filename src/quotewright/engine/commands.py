@@ -6,7 +6,7 @@ from typing import Any
 
 from quotewright.domain.events import BID
 from quotewright.domain.journal import IOC, Record, Refusal
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 from quotewright.domain.messages import AMEND, CANCEL, PLACE
 from quotewright.domain.money import value_of
 from quotewright.engine.record import next_record
@@ -23,7 +23,7 @@ MESSAGE_RATE = int(Refusal.MESSAGE_RATE)
 ORDER_IDS_PER_LEG = 1 << 32
 
 
-@kernel
+@subkernel
 def _outgoing(state: Any, leg: int, slot: int) -> int:
     """Index of the next outbox row, filled in for an order."""
     engine = state.engine[0]
@@ -43,7 +43,7 @@ def _outgoing(state: Any, leg: int, slot: int) -> int:
     return index
 
 
-@kernel
+@subkernel
 def refuse(state: Any, leg: int, side: int, price: int, qty: int, reason: int) -> None:
     """Journal a refusal; the same reason on the same side again and again is counted, not repeated."""
     mine = state.legs[leg]
@@ -60,7 +60,7 @@ def refuse(state: Any, leg: int, side: int, price: int, qty: int, reason: int) -
     row.reason = reason
 
 
-@kernel
+@subkernel
 def flush_refusals(state: Any, leg: int) -> None:
     """Journal how often the last refusal was repeated, and forget it."""
     mine = state.legs[leg]
@@ -74,7 +74,7 @@ def flush_refusals(state: Any, leg: int) -> None:
     mine.refused_repeats = 0
 
 
-@kernel
+@subkernel
 def _exposure(state: Any, leg: int, side: int) -> Any:
     """Open lots on one side, and open notional of both; orders with a cancel in flight still count."""
     mine = state.legs[leg]
@@ -91,7 +91,7 @@ def _exposure(state: Any, leg: int, side: int) -> Any:
     return lots, notional
 
 
-@kernel
+@subkernel
 def send_place(state: Any, leg: int, side: int, price: int, qty: int, flags: int, generation: int) -> None:
     """Ask risk, then journal and send a new order."""
     mine = state.legs[leg]
@@ -142,7 +142,7 @@ def send_place(state: Any, leg: int, side: int, price: int, qty: int, flags: int
     message["flags"] = flags
 
 
-@kernel
+@subkernel
 def send_cancel(state: Any, leg: int, slot: int) -> None:
     """Journal and send a cancel; nothing can hold it back."""
     order = state.orders[slot]
@@ -156,7 +156,7 @@ def send_cancel(state: Any, leg: int, slot: int) -> None:
     message.kind = CANCEL
 
 
-@kernel
+@subkernel
 def send_amend(state: Any, leg: int, slot: int, total: int) -> None:
     """Ask for a smaller total quantity in place; an amend only ever lowers risk, so only the rate can refuse it."""
     mine = state.legs[leg]
@@ -180,7 +180,7 @@ def send_amend(state: Any, leg: int, slot: int, total: int) -> None:
     message.qty = total
 
 
-@kernel
+@subkernel
 def cancel_all(state: Any, leg: int) -> None:
     """Cancel every open order of the leg that has no cancel in flight."""
     slot = state.legs[leg].first_order
@@ -191,7 +191,7 @@ def cancel_all(state: Any, leg: int) -> None:
         slot = order.next
 
 
-@kernel
+@subkernel
 def send_take(state: Any, leg: int, target: Any) -> None:
     """Send what a take still lacks: goal − filled − worst case in flight; an old generation is never repeated."""
     mine = state.legs[leg]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from quotewright.domain.journal import Record, Refusal
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 from quotewright.domain.quotes import MOST_QUOTES
 from quotewright.engine.commands import cancel_all, refuse, send_amend, send_cancel, send_place, send_take
 from quotewright.engine.record import next_record
@@ -16,7 +16,7 @@ DECISION = int(Record.DECISION)
 BOUNDS = int(Refusal.BOUNDS)
 
 
-@kernel
+@subkernel
 def _fill_view(state: Any, leg: int) -> None:
     view = state.views[0]
     mine = state.legs[leg]
@@ -41,7 +41,7 @@ def _fill_view(state: Any, leg: int) -> None:
     view.lot = instrument.lot
 
 
-@kernel
+@subkernel
 def _drop_impossible(state: Any, leg: int, target: Any) -> None:
     """A count out of range or a price or quantity below 1 is a strategy's slip: refused and journaled."""
     if target.bids < 0 or target.bids > MOST_QUOTES or target.asks < 0 or target.asks > MOST_QUOTES:
@@ -60,7 +60,7 @@ def _drop_impossible(state: Any, leg: int, target: Any) -> None:
             target.ask_qty[i] = 0
 
 
-@kernel
+@subkernel
 def decide_leg(state: Any, leg: int) -> None:
     """One decision of one leg, now; quotes are pulled instead if the book cannot be trusted."""
     mine = state.legs[leg]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 
 
-@kernel
+@subkernel
 def next_record(state: Any, leg: int, kind: int) -> int:
     """Index of the next journal row, cleared, numbered and stamped; `leg` -1 for records of no leg.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from quotewright.domain.events import ADD, CHANGE, CLEAR, DELETE, FUNDING, LAST, STATUS, TRADE
 from quotewright.domain.journal import FEE_IN_BASE, FILL_TAKER, MARKOUT_HORIZONS, Record, Refusal
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 from quotewright.domain.money import charge, equity_of, signed_cash, value_of
 from quotewright.domain.quotes import ON_FILL, ON_TIMER, ON_TOUCH, ON_TRADE
 from quotewright.engine.commands import cancel_all, flush_refusals
@@ -42,7 +42,7 @@ HORIZONS = MARKOUT_HORIZONS
 MARKOUTS_FULL = 5  # more fills within the longest markout horizon than the ring holds
 
 
-@kernel
+@subkernel
 def on_start(state: Any) -> None:
     """First event's time is known: start timers and marks, open the journal."""
     engine = state.engine[0]
@@ -64,7 +64,7 @@ def on_start(state: Any) -> None:
     schedule(state)
 
 
-@kernel
+@subkernel
 def schedule(state: Any) -> None:
     """Recompute when the next timer is due."""
     engine = state.engine[0]
@@ -78,7 +78,7 @@ def schedule(state: Any) -> None:
     engine.next_timer = due
 
 
-@kernel
+@subkernel
 def on_market(state: Any, row: Any) -> int:
     """Apply one row of the feed, and after an update's last row run what it makes due; returns a status."""
     engine = state.engine[0]
@@ -112,7 +112,7 @@ def on_market(state: Any, row: Any) -> int:
     return OK
 
 
-@kernel
+@subkernel
 def _decide_all(state: Any, instrument: int, trigger: int) -> None:
     for leg in range(len(state.legs)):
         mine = state.legs[leg]
@@ -120,7 +120,7 @@ def _decide_all(state: Any, instrument: int, trigger: int) -> None:
             decide_leg(state, leg)
 
 
-@kernel
+@subkernel
 def _judge_book(state: Any, update: Any, before: int) -> None:
     """A book that became invalid has its quotes pulled at once, whatever the timers say."""
     book = state.books[update.instrument]
@@ -137,7 +137,7 @@ def _judge_book(state: Any, update: Any, before: int) -> None:
             cancel_all(state, leg)
 
 
-@kernel
+@subkernel
 def _fund(state: Any, update: Any) -> None:
     for leg in range(len(state.legs)):
         mine = state.legs[leg]
@@ -157,7 +157,7 @@ def _fund(state: Any, update: Any) -> None:
         row.mid2 = state.books[mine.instrument].mid2
 
 
-@kernel
+@subkernel
 def on_response(state: Any, response: Any) -> int:
     """Book what the venue answered; returns a status."""
     leg = response.leg
@@ -182,7 +182,7 @@ def on_response(state: Any, response: Any) -> int:
     return status
 
 
-@kernel
+@subkernel
 def _update_order(state: Any, response: Any) -> None:
     slot = response.slot
     if slot < 0 or slot >= len(state.orders) or state.orders[slot].id != response.order:
@@ -219,7 +219,7 @@ def _update_order(state: Any, response: Any) -> None:
         order.amending = 0
 
 
-@kernel
+@subkernel
 def _book_fill(state: Any, response: Any, row: Any) -> None:
     engine = state.engine[0]
     mine = state.legs[response.leg]
@@ -245,7 +245,7 @@ def _book_fill(state: Any, response: Any, row: Any) -> None:
     row.position = mine.position
 
 
-@kernel
+@subkernel
 def _await_markouts(state: Any, response: Any) -> int:
     engine = state.engine[0]
     if engine.markouts_in - engine.markouts_out[3] >= MARKOUT_RING:
@@ -261,7 +261,7 @@ def _await_markouts(state: Any, response: Any) -> int:
     return OK
 
 
-@kernel
+@subkernel
 def check_loss(state: Any, leg: int) -> None:
     """Halt the leg, and cancel everything it has, once marked equity reaches the loss limit."""
     mine = state.legs[leg]
@@ -278,7 +278,7 @@ def check_loss(state: Any, leg: int) -> None:
         cancel_all(state, leg)
 
 
-@kernel
+@subkernel
 def on_timer(state: Any) -> None:
     """Run one thing that is due now: markouts first, then marks, then one leg's decision."""
     engine = state.engine[0]
@@ -294,7 +294,7 @@ def on_timer(state: Any) -> None:
     schedule(state)
 
 
-@kernel
+@subkernel
 def _markouts_due(state: Any) -> bool:
     engine = state.engine[0]
     for h in range(4):
@@ -313,7 +313,7 @@ def _markouts_due(state: Any) -> bool:
     return False
 
 
-@kernel
+@subkernel
 def _marks_due(state: Any) -> bool:
     engine = state.engine[0]
     if engine.next_mark > engine.now:
@@ -331,7 +331,7 @@ def _marks_due(state: Any) -> bool:
     return True
 
 
-@kernel
+@subkernel
 def _sides_at_touch(state: Any, leg: int) -> int:
     mine = state.legs[leg]
     book = state.books[mine.instrument]
@@ -350,7 +350,7 @@ def _sides_at_touch(state: Any, leg: int) -> int:
     return flags
 
 
-@kernel
+@subkernel
 def on_end(state: Any) -> None:
     """Close the journal with every leg's final cash, position and mark."""
     for leg in range(len(state.legs)):

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from quotewright.domain.events import ASK, BEST, BID, CLEAR, FUNDING, LEVEL, NOTE, STATUS, TRADE, Status
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 from quotewright.market.levels import BOOK_FULL, OK, clear_levels, follow_market, level_qty, next_level, set_level
 
 BOOK_GAP = int(Status.BOOK_GAP)
 
 
-@kernel
+@subkernel
 def apply_row(book: Any, row: Any) -> int:
     """Apply one L2, trade, BEST or STATUS row; `finish_update` must follow the update's last row."""
     kind = row.kind
@@ -41,7 +41,7 @@ def apply_row(book: Any, row: Any) -> int:
     return OK
 
 
-@kernel
+@subkernel
 def finish_update(book: Any, row: Any) -> int:
     """Bring the touch up to date after the last row of an update; returns OK or BOOK_FULL."""
     kind = row.kind
@@ -72,13 +72,13 @@ def finish_update(book: Any, row: Any) -> int:
     return OK
 
 
-@kernel
+@subkernel
 def usable(book: Any) -> bool:
     """Whether the book may be quoted on: valid, both sides present, not crossed, not locked."""
     return book.valid == 1 and 0 < book.bid < book.ask
 
 
-@kernel
+@subkernel
 def touch_qty(book: Any, side: int, price: int) -> int:
     """Recorded lots at a price, as `Q(side, price)` of the replay venue's rules."""
     if side == BID:
@@ -95,7 +95,7 @@ def touch_qty(book: Any, side: int, price: int) -> int:
     return level_qty(book, side, price)
 
 
-@kernel
+@subkernel
 def next_price(book: Any, side: int, price: int) -> int:
     """Next price at or after the touch that is worse than `price` (0: start at the touch), or 0."""
     best = book.bid if side == BID else book.ask

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from quotewright.domain.events import ADD, CHANGE, CLEAR, DELETE
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 from quotewright.market.levels import OK, level_qty, set_level
 
 SLOTS = 262_144
@@ -39,12 +39,12 @@ ORDER_BOOK = np.dtype(
 )
 
 
-@kernel
+@subkernel
 def _home(order_id: int) -> int:
     return ((((order_id >> 30) ^ order_id) & 0x3FFFFFFF) * 0x9E3779B1 >> 13) & (SLOTS - 1)
 
 
-@kernel
+@subkernel
 def find_order(orders: Any, order_id: int) -> int:
     """Slot of an order, or -1."""
     slot = _home(order_id)
@@ -55,7 +55,7 @@ def find_order(orders: Any, order_id: int) -> int:
     return -1
 
 
-@kernel
+@subkernel
 def _remove(orders: Any, slot: int) -> None:
     orders.used -= 1
     hole = slot
@@ -75,7 +75,7 @@ def _remove(orders: Any, slot: int) -> None:
     orders.id[hole] = 0
 
 
-@kernel
+@subkernel
 def _add(orders: Any, book: Any, row: Any) -> int:
     if orders.used >= MOST:
         return L3_FULL
@@ -94,7 +94,7 @@ def _add(orders: Any, book: Any, row: Any) -> int:
     return set_level(book, row.side, row.price, level_qty(book, row.side, row.price) + row.qty)
 
 
-@kernel
+@subkernel
 def apply_order_row(orders: Any, book: Any, row: Any) -> int:
     """Apply a CLEAR, ADD, CHANGE or DELETE row to the orders and to the levels of the depth book."""
     orders.gone_qty = 0

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from quotewright.domain.events import ASK, BID
-from quotewright.domain.kernel import highest_bit, kernel, lowest_bit
+from quotewright.domain.kernel import highest_bit, lowest_bit, subkernel
 
 WINDOW = 32_768  # ticks; 32 cubed, one bitmap word of 32 bits on each of three levels
 FAR = 131_072  # slots for levels outside the window
@@ -55,14 +55,14 @@ BOOK = np.dtype(
 )
 
 
-@kernel
+@subkernel
 def _mark(bits: Any, index: int) -> None:
     bits[33 + (index >> 5)] |= 1 << (index & 31)
     bits[1 + (index >> 10)] |= 1 << ((index >> 5) & 31)
     bits[0] |= 1 << (index >> 10)
 
 
-@kernel
+@subkernel
 def _unmark(bits: Any, index: int) -> None:
     bits[33 + (index >> 5)] &= ~(1 << (index & 31))
     if bits[33 + (index >> 5)] == 0:
@@ -71,7 +71,7 @@ def _unmark(bits: Any, index: int) -> None:
             bits[0] &= ~(1 << (index >> 10))
 
 
-@kernel
+@subkernel
 def _marked_below(bits: Any, index: int) -> int:
     """Highest marked index below `index` (0..WINDOW), or -1."""
     if index <= 0:
@@ -93,7 +93,7 @@ def _marked_below(bits: Any, index: int) -> int:
     return -1
 
 
-@kernel
+@subkernel
 def _marked_above(bits: Any, index: int) -> int:
     """Lowest marked index above `index` (-1..WINDOW-1), or -1."""
     index += 1
@@ -120,13 +120,13 @@ def _marked_above(bits: Any, index: int) -> int:
     return -1
 
 
-@kernel
+@subkernel
 def _home(key: int) -> int:
     """Where the far table looks for a key first."""
     return ((((key >> 30) ^ key) & 0x3FFFFFFF) * 0x9E3779B1 >> 14) & (FAR - 1)
 
 
-@kernel
+@subkernel
 def _far_slot(book: Any, key: int) -> int:
     """Slot that holds `key`, or the free slot where it belongs."""
     slot = _home(key)
@@ -135,7 +135,7 @@ def _far_slot(book: Any, key: int) -> int:
     return slot
 
 
-@kernel
+@subkernel
 def _far_remove(book: Any, slot: int) -> None:
     """Free a slot and close the probe chain behind it."""
     book.far_used -= 1
@@ -155,7 +155,7 @@ def _far_remove(book: Any, slot: int) -> None:
     book.far_qty[hole] = 0
 
 
-@kernel
+@subkernel
 def _far_best(book: Any, side: int, below: int) -> int:
     """Best far price on `side` that is strictly worse than `below` (0: no bound), or 0."""
     best = 0
@@ -175,7 +175,7 @@ def _far_best(book: Any, side: int, below: int) -> int:
     return best
 
 
-@kernel
+@subkernel
 def level_qty(book: Any, side: int, price: int) -> int:
     """Lots of the depth book at a price, 0 if the level is empty."""
     index = price - book.origin
@@ -187,7 +187,7 @@ def level_qty(book: Any, side: int, price: int) -> int:
     return book.far_qty[slot]
 
 
-@kernel
+@subkernel
 def next_level(book: Any, side: int, price: int) -> int:
     """Next occupied price of the depth book strictly worse than `price`, or 0."""
     index = price - book.origin
@@ -205,7 +205,7 @@ def next_level(book: Any, side: int, price: int) -> int:
     return far if near == 0 or 0 < far < near else near
 
 
-@kernel
+@subkernel
 def _place_level(book: Any, side: int, price: int, qty: int) -> int:
     """Write a level without looking at best prices; returns its quantity before, or -1 when full."""
     index = price - book.origin
@@ -233,7 +233,7 @@ def _place_level(book: Any, side: int, price: int, qty: int) -> int:
     return before
 
 
-@kernel
+@subkernel
 def _empty_window(book: Any, side: int) -> int:
     """Move every level of one side from the window to the far table."""
     levels = book.bids if side == BID else book.asks
@@ -253,7 +253,7 @@ def _empty_window(book: Any, side: int) -> int:
     return OK
 
 
-@kernel
+@subkernel
 def _recentre(book: Any, price: int) -> int:
     """Move the window so that `price` is in its middle; every level keeps its quantity."""
     if _empty_window(book, BID) != OK or _empty_window(book, ASK) != OK:
@@ -279,7 +279,7 @@ def _recentre(book: Any, price: int) -> int:
     return OK
 
 
-@kernel
+@subkernel
 def set_level(book: Any, side: int, price: int, qty: int) -> int:
     """Set the lots resting at a price (0 removes the level); returns OK or BOOK_FULL."""
     if book.origin == 0:
@@ -309,7 +309,7 @@ def set_level(book: Any, side: int, price: int, qty: int) -> int:
     return OK
 
 
-@kernel
+@subkernel
 def clear_levels(book: Any) -> None:
     """Empty both sides."""
     for index in range(FAR if book.far_used > 0 else 0):
@@ -332,7 +332,7 @@ def clear_levels(book: Any) -> None:
     book.ask_levels = 0
 
 
-@kernel
+@subkernel
 def follow_market(book: Any) -> int:
     """Re-centre the window when a plausible best price has left it; returns OK or BOOK_FULL."""
     bid = book.best_bid

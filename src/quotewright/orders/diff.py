@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from quotewright.domain.events import ASK, BID
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 from quotewright.domain.quotes import MOST_QUOTES
 from quotewright.orders.states import NONE, OPEN
 
@@ -27,7 +27,7 @@ ACTION = np.dtype(
 )
 
 
-@kernel
+@subkernel
 def _find_target(prices: Any, rest: Any, count: int, price: int, tolerance: int) -> int:
     """Index of the nearest wanted price within tolerance that still wants quantity, or -1."""
     found = -1
@@ -40,7 +40,7 @@ def _find_target(prices: Any, rest: Any, count: int, price: int, tolerance: int)
     return found
 
 
-@kernel
+@subkernel
 def _keep_or_cancel(
     orders: Any, slot: int, prices: Any, rest: Any, count: int, rules: Any, actions: Any, used: int
 ) -> int:
@@ -70,7 +70,7 @@ def _keep_or_cancel(
     return used + 1
 
 
-@kernel
+@subkernel
 def diff_quotes(orders: Any, first_order: int, target: Any, rules: Any, actions: Any) -> int:
     """Fill `actions` with what turns the open quotes into the target; returns how many.
 
@@ -100,7 +100,7 @@ def diff_quotes(orders: Any, first_order: int, target: Any, rules: Any, actions:
     return used
 
 
-@kernel
+@subkernel
 def _place(actions: Any, used: int, side: int, price: int, qty: int) -> int:
     actions[used].kind = PLACE_ORDER
     actions[used].slot = NONE

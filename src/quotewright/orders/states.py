@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import kernel, subkernel
 
 FREE = 0
 PENDING = 1  # sent, not yet answered
@@ -44,7 +44,7 @@ def free_all(orders: Any, engine: Any) -> None:
     engine.free_order = 0
 
 
-@kernel
+@subkernel
 def append_order(orders: Any, engine: Any, leg: Any) -> int:
     """Take a free slot and put it at the end of the leg's list; returns the slot, or NONE."""
     slot = engine.free_order
@@ -63,7 +63,7 @@ def append_order(orders: Any, engine: Any, leg: Any) -> int:
     return slot
 
 
-@kernel
+@subkernel
 def release_order(orders: Any, engine: Any, leg: Any, slot: int) -> None:
     """Take an order out of its leg's list and free its slot."""
     order = orders[slot]

@@ -6,7 +6,7 @@ from typing import Any
 
 from quotewright.domain.events import BID
 from quotewright.domain.journal import Refusal
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 from quotewright.domain.money import equity_of, value_of
 
 POSITION = int(Refusal.POSITION)
@@ -17,7 +17,7 @@ MESSAGE_RATE = int(Refusal.MESSAGE_RATE)
 BOUNDS = int(Refusal.BOUNDS)
 
 
-@kernel
+@subkernel
 def check_place(
     limits: Any,
     instrument: Any,
@@ -53,7 +53,7 @@ def check_place(
     return 0
 
 
-@kernel
+@subkernel
 def spend_message(limits: Any, budget_until: int, now: int) -> int:
     """New end of the used-up message budget if one more message fits at `now`, else -1.
 
@@ -64,7 +64,7 @@ def spend_message(limits: Any, budget_until: int, now: int) -> int:
     return after if after <= now + limits.message_burst else -1
 
 
-@kernel
+@subkernel
 def loss_reached(limits: Any, instrument: Any, cash: int, position: int, mid2: int) -> bool:
     """Whether marked equity has fallen to the loss limit."""
     return equity_of(instrument, cash, position, mid2) <= -limits.max_loss

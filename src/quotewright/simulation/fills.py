@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from quotewright.domain.journal import FILL_TAKER, Record
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 from quotewright.market.book import next_price
 from quotewright.simulation.flight import IN_FLIGHT_FULL, latency_of, push
 from quotewright.simulation.queues import available, consume, reaches, unrest_order
@@ -14,7 +14,7 @@ CANCELED = int(Record.CANCELED)
 FILL = int(Record.FILL)
 
 
-@kernel
+@subkernel
 def respond(vs: Any, now: int, kind: int, order: int, slot: int, leg: int, side: int, reason: int) -> int:
     """Send a response on its way home; the caller fills in what the kind needs, at the index returned."""
     venue = vs.venue[0]
@@ -45,7 +45,7 @@ def respond(vs: Any, now: int, kind: int, order: int, slot: int, leg: int, side:
     return index
 
 
-@kernel
+@subkernel
 def _fill(vs: Any, now: int, slot: int, price: int, qty: int, taker: int) -> None:
     order = vs.resting[slot]
     order.leaves -= qty
@@ -59,7 +59,7 @@ def _fill(vs: Any, now: int, slot: int, price: int, qty: int, taker: int) -> Non
     response["flags"] = FILL_TAKER if taker else 0
 
 
-@kernel
+@subkernel
 def fill_resting(vs: Any, now: int, slot: int, qty: int) -> None:
     """A maker fill at the order's own price; a filled order leaves the book."""
     order = vs.resting[slot]
@@ -68,7 +68,7 @@ def fill_resting(vs: Any, now: int, slot: int, qty: int) -> None:
         unrest_order(vs, slot)
 
 
-@kernel
+@subkernel
 def take_off(vs: Any, now: int, slot: int, reason: int) -> None:
     """Take an order off the book and tell its owner."""
     order = vs.resting[slot]
@@ -78,7 +78,7 @@ def take_off(vs: Any, now: int, slot: int, reason: int) -> None:
     unrest_order(vs, slot)
 
 
-@kernel
+@subkernel
 def walk(vs: Any, now: int, slot: int, taker: int) -> None:
     """Take from the opposite levels within the order's price: a fill a level as taker, one at our price as maker."""
     order = vs.resting[slot]

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import kernel, subkernel
 
 IN_FLIGHT_FULL = 6  # more messages under way than the venue's queues hold
 
 
-@kernel
+@subkernel
 def _before(slab: Any, a: int, b: int) -> bool:
     return slab[a].ts < slab[b].ts or (slab[a].ts == slab[b].ts and slab[a].seq < slab[b].seq)
 
@@ -30,7 +30,7 @@ def push(heap: Any, slab: Any, count: int) -> None:
     heap[child] = slot
 
 
-@kernel
+@subkernel
 def pop(heap: Any, slab: Any, count: int) -> int:
     """Take the earliest slot off a heap of `count` entries; the slot is parked at heap[count - 1]."""
     top = heap[0]
@@ -52,7 +52,7 @@ def pop(heap: Any, slab: Any, count: int) -> int:
     return top
 
 
-@kernel
+@subkernel
 def draw(seed: int, n: int, choices: int) -> int:
     """A number in [0, choices) that depends on (seed, n) alone: counter-based, so that runs repeat."""
     if choices == 1:
@@ -66,7 +66,7 @@ def draw(seed: int, n: int, choices: int) -> int:
     return h % choices
 
 
-@kernel
+@subkernel
 def latency_of(vs: Any, table: Any, now: int, n: int) -> int:
     """Latency of message or response number `n` of a leg, sent at `now`."""
     venue = vs.venue[0]

@@ -6,7 +6,7 @@ from typing import Any
 
 from quotewright.domain.events import BID
 from quotewright.domain.journal import FOK, IOC, POST_ONLY, REDUCE_ONLY, Record, Reject
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 from quotewright.domain.messages import CANCEL, PLACE
 from quotewright.market.book import touch_qty
 from quotewright.simulation.fills import respond, take_off, walk
@@ -26,7 +26,7 @@ R_SELF_TRADE = int(Reject.SELF_TRADE)
 R_NO_BOOK = int(Reject.NO_BOOK)
 
 
-@kernel
+@subkernel
 def on_message(vs: Any, message: Any, now: int) -> None:
     """A place, cancel or amend arrives."""
     if message.kind == PLACE:
@@ -53,7 +53,7 @@ def on_message(vs: Any, message: Any, now: int) -> None:
         respond(vs, now, CANCEL_REJECTED, message.order, slot, message.leg, message.side, R_UNKNOWN)
 
 
-@kernel
+@subkernel
 def _refusal(vs: Any, message: Any, world: int, instrument: int, price: int) -> int:
     """Why a new order is rejected, or 0; `price` is after any repricing."""
     book = vs.books[instrument]
@@ -79,7 +79,7 @@ def _refusal(vs: Any, message: Any, world: int, instrument: int, price: int) -> 
     return 0
 
 
-@kernel
+@subkernel
 def _on_place(vs: Any, message: Any, now: int) -> None:
     leg = message.leg
     world = vs.legs[leg].world

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from quotewright.domain.events import LAST
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import kernel, subkernel
 from quotewright.engine.state import NEVER
 from quotewright.engine.step import on_market, on_response, on_start, on_timer
 from quotewright.market.levels import OK
@@ -25,7 +25,7 @@ TO_VENUE = 0  # commands go to the replay venue
 NOWHERE = 1  # commands are only journaled: the responses are already known
 
 
-@kernel
+@subkernel
 def _send_outbox(state: Any, vs: Any) -> int:
     """Put what the engine wants sent on its way, each message with its own latency."""
     engine = state.engine[0]
@@ -55,7 +55,7 @@ def _send_outbox(state: Any, vs: Any) -> int:
     return OK
 
 
-@kernel
+@subkernel
 def _update_at_venue(vs: Any, exch: Any) -> int:
     """Apply one whole recorded update at the venue."""
     venue = vs.venue[0]
@@ -69,7 +69,7 @@ def _update_at_venue(vs: Any, exch: Any) -> int:
     return status
 
 
-@kernel
+@subkernel
 def _update_at_home(state: Any, vs: Any, local: Any) -> int:
     """Apply one whole recorded update at home."""
     venue = vs.venue[0]

@@ -5,26 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from quotewright.domain.events import BID
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 from quotewright.market.book import next_price, touch_qty
 from quotewright.simulation.state import CONSUMED_MOST
 
 CONSUMED_FULL = 7  # more levels taken from at once than the table holds
 
 
-@kernel
+@subkernel
 def queue_of(instrument: int, side: int) -> int:
     """Index of the queue of our orders on one side of an instrument."""
     return 2 * instrument + (0 if side == BID else 1)
 
 
-@kernel
+@subkernel
 def reaches(side: int, price: int, other: int) -> bool:
     """Whether an order on `side` at `price` reaches an opposite price."""
     return price >= other if side == BID else price <= other
 
 
-@kernel
+@subkernel
 def rest_order(vs: Any, slot: int) -> None:
     """Put an order into its queue behind every order at the same or a better price."""
     order = vs.resting[slot]
@@ -46,7 +46,7 @@ def rest_order(vs: Any, slot: int) -> None:
     _note_range(vs, queue)
 
 
-@kernel
+@subkernel
 def unrest_order(vs: Any, slot: int) -> None:
     """Take an order out of its queue."""
     order = vs.resting[slot]
@@ -63,7 +63,7 @@ def unrest_order(vs: Any, slot: int) -> None:
     _note_range(vs, queue)
 
 
-@kernel
+@subkernel
 def _note_range(vs: Any, queue: Any) -> None:
     if queue.first < 0:
         queue.best = 0
@@ -73,7 +73,7 @@ def _note_range(vs: Any, queue: Any) -> None:
         queue.worst = vs.resting[queue.last].price
 
 
-@kernel
+@subkernel
 def consumed_at(vs: Any, world: int, instrument: int, side: int, price: int) -> int:
     """Lots that a world took at a price since the venue last reported it."""
     for i in range(vs.venue[0].consumed):
@@ -83,7 +83,7 @@ def consumed_at(vs: Any, world: int, instrument: int, side: int, price: int) -> 
     return 0
 
 
-@kernel
+@subkernel
 def consume(vs: Any, world: int, instrument: int, side: int, price: int, qty: int) -> None:
     """Note that a world took lots at a price."""
     venue = vs.venue[0]
@@ -104,7 +104,7 @@ def consume(vs: Any, world: int, instrument: int, side: int, price: int, qty: in
     entry.qty = qty
 
 
-@kernel
+@subkernel
 def refresh(vs: Any, instrument: int, side: int, price: int) -> None:
     """The venue reported a level (side 0: all levels of the instrument): what was taken there is back."""
     venue = vs.venue[0]
@@ -118,13 +118,13 @@ def refresh(vs: Any, instrument: int, side: int, price: int) -> None:
             i += 1
 
 
-@kernel
+@subkernel
 def available(vs: Any, world: int, instrument: int, side: int, price: int) -> int:
     """Recorded lots at a price that the world has not taken yet."""
     return max(0, touch_qty(vs.books[instrument], side, price) - consumed_at(vs, world, instrument, side, price))
 
 
-@kernel
+@subkernel
 def available_within(vs: Any, world: int, instrument: int, side: int, limit: int, enough: int) -> int:
     """Sum of what is available on `side` for an opposite order at `limit`; stops counting at `enough`."""
     total = 0

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from quotewright.domain.events import ADD, BEST, BID, CHANGE, CLEAR, DELETE, FUNDING, LAST, LEVEL, STATUS, TRADE
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 from quotewright.market.book import apply_row, finish_update, touch_qty
 from quotewright.market.l3 import L3_DUPLICATE, L3_UNKNOWN, apply_order_row, find_order
 from quotewright.market.levels import OK
@@ -18,7 +18,7 @@ from quotewright.simulation.queues import queue_of, reaches, refresh
 from quotewright.simulation.state import LOG, POWER, RISK_AVERSE
 
 
-@kernel
+@subkernel
 def on_event(vs: Any, row: Any) -> int:
     """Apply one recorded row at the venue, and after an update's last row what it does to our orders."""
     instrument = row.instrument
@@ -46,7 +46,7 @@ def on_event(vs: Any, row: Any) -> int:
     return status if status != OK else vs.venue[0].status
 
 
-@kernel
+@subkernel
 def _on_orders(vs: Any, row: Any, book: Any) -> int:
     instrument = row.instrument
     if row.kind == CLEAR:
@@ -72,7 +72,7 @@ def _on_orders(vs: Any, row: Any, book: Any) -> int:
     return status
 
 
-@kernel
+@subkernel
 def _after_update(vs: Any, instrument: int, row: Any, bid: int, bid_qty: int, ask: int, ask_qty: int) -> None:
     book = vs.books[instrument]
     now = row.exch_ts
@@ -94,7 +94,7 @@ def _after_update(vs: Any, instrument: int, row: Any, bid: int, bid_qty: int, as
                 _cross(vs, now, queue, touch)
 
 
-@kernel
+@subkernel
 def _behind_snapshot(vs: Any, queue: Any, book: Any) -> None:
     slot = queue.first
     while slot >= 0:
@@ -105,7 +105,7 @@ def _behind_snapshot(vs: Any, queue: Any, book: Any) -> None:
         slot = order.next
 
 
-@kernel
+@subkernel
 def _cross(vs: Any, now: int, queue: Any, touch: int) -> None:
     """Recorded orders reached ours: ours would have traded with them."""
     slot = queue.first
@@ -118,7 +118,7 @@ def _cross(vs: Any, now: int, queue: Any, touch: int) -> None:
         slot = following
 
 
-@kernel
+@subkernel
 def _advance(vs: Any, queue: Any, book: Any) -> None:
     """Move every order's place in its queue after its level may have changed (L2)."""
     venue = vs.venue[0]
@@ -140,7 +140,7 @@ def _advance(vs: Any, queue: Any, book: Any) -> None:
         slot = order.next
 
 
-@kernel
+@subkernel
 def cancel_was_behind(model: int, power: float, ahead: int, back: int) -> float:
     """Probability that a cancel at the level was behind our order (see the table in the rules)."""
     if ahead + back == 0:
@@ -152,7 +152,7 @@ def cancel_was_behind(model: int, power: float, ahead: int, back: int) -> float:
     return weight / (weight + float(ahead) ** n)
 
 
-@kernel
+@subkernel
 def _on_trade(vs: Any, row: Any) -> None:
     instrument = row.instrument
     queue = vs.queues[queue_of(instrument, -row.side)]
