@@ -111,6 +111,7 @@ def _find(levels: Any, row: int, count: int, side: int, price: int) -> int:
 
 @kernel
 def _write(h: Any, events: Any, kind: int, side: int, price: int, qty: int, order_id: int, seq: int) -> None:
+    # `flags` is written by item everywhere: interpreted, the attribute is numpy's own.
     row = events[h.events]
     row.exch_ts = h.now
     row.local_ts = h.now
@@ -120,7 +121,7 @@ def _write(h: Any, events: Any, kind: int, side: int, price: int, qty: int, orde
     row.qty = qty
     row.kind = kind
     row.side = side
-    row.flags = 0
+    row["flags"] = 0
     row.instrument = 0
     h.events += 1
 
@@ -304,7 +305,7 @@ def submit(
         _enqueue(h, orders, levels, side, price, left, owner, h.order_id)
         _write(h, events, ADD, side, price, left, h.order_id, h.updates)
         h.resting = left
-    events[h.events - 1].flags = LAST
+    events[h.events - 1]["flags"] = LAST
     return DONE
 
 
@@ -328,7 +329,7 @@ def cancel(head: Any, orders: Any, levels: Any, events: Any, executions: Any, no
     slot = order_id & SLOT_MASK
     order = orders[slot]
     _write(h, events, DELETE, order.side, order.price, order.qty, order_id, h.updates)
-    events[h.events - 1].flags = LAST
+    events[h.events - 1]["flags"] = LAST
     _unlink(h, orders, levels, slot)
     return DONE
 
@@ -353,7 +354,7 @@ def reduce(head: Any, orders: Any, levels: Any, events: Any, executions: Any, no
     levels[row, at].qty -= order.qty - qty
     order.qty = qty
     _write(h, events, CHANGE, order.side, order.price, qty, order_id, h.updates)
-    events[h.events - 1].flags = LAST
+    events[h.events - 1]["flags"] = LAST
     return DONE
 
 
@@ -372,5 +373,5 @@ def snapshot(head: Any, orders: Any, levels: Any, events: Any, executions: Any, 
                 order = orders[slot]
                 _write(h, events, ADD, order.side, order.price, order.qty, order.id, h.updates)
                 slot = order.after
-    events[h.events - 1].flags = LAST
+    events[h.events - 1]["flags"] = LAST
     return DONE

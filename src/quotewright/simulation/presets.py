@@ -21,9 +21,9 @@ from quotewright.domain.instrument import Instrument
 from quotewright.domain.units import RATE_SCALE, parse_rate
 
 PRESET_HASHES = {
-    "calm": "57a9ec71a13a44d692e8585f966d3f0e202f07e4e4a7b68d0f3c36648b8f3da2",
-    "transitional": "abb5b9aa36e6c06ac6b2b73753f69c4681ca35dd48bcf9c523060b43e96bb462",
-    "turbulent": "cda9ed2c31258010e973d4be643086884da76e3f14cdab6ff69978a1e7de8ad0",
+    "calm": "46c9c00c339d14397448f63162da5181f900cfea2a6f07a23600f6b4db78848c",
+    "transitional": "64b1b63c6d9f85e3c5b90c783861cb4cb0ec95515d5ce5e3466552391c6c66cf",
+    "turbulent": "30f5ce75159a94ce28b37b894c24bfa31e3068149f57b5db913db4426d3a4c29",
 }
 MOST_MAKERS = 8
 MOST_LAYERS = 4

@@ -12,7 +12,7 @@ from quotewright.domain.events import ADD, ASK, BID, DELETE, EventArray
 from quotewright.simulation.presets import Preset
 from quotewright.simulation.synthetic import SECOND, SyntheticMarket
 from quotewright.simulation.synthetic_exchange import Executions
-from quotewright.simulation.synthetic_state import INFORMED
+from quotewright.simulation.synthetic_state import INFORMED, TREND
 
 SAMPLE = SECOND // 10
 FANO_WINDOW = 10 * SECOND
@@ -34,6 +34,7 @@ class Facts:
     fano: float  # variance / mean of market orders in ten-second windows; 1 for a Poisson process
     lifetime: float  # median seconds from an order's ADD to its DELETE
     informed_share: float  # of the traded lots, taken by informed traders
+    trend_share: float  # taken by trend followers
     maker_share: float  # of the traded lots, provided by the competing makers
 
 
@@ -78,6 +79,7 @@ def measure(preset: Preset, seed: int, duration_ns: int) -> Facts:
         fano=float(counts.var() / counts.mean()),
         lifetime=float(np.median(lifetimes(rows))) / SECOND,
         informed_share=float(done["qty"][done["taker_owner"] == INFORMED].sum() / lots),
+        trend_share=float(done["qty"][done["taker_owner"] == TREND].sum() / lots),
         maker_share=float(done["qty"][by_maker].sum() / lots),
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from quotewright.domain.events import LAST
 from quotewright.domain.kernel import kernel
 from quotewright.simulation.presets import MOST_LAYERS
 
@@ -114,5 +115,5 @@ def stamp_local(events: Any, count: int, before: int, delay: float, spread: floa
             late = delay * math.exp(spread * normal(used, draws, 0))
             arrival = max(arrival, row.exch_ts + int(late))
         row.local_ts = arrival
-        fresh = row.flags & 1 == 1
+        fresh = row["flags"] & LAST == LAST  # on a recarray's item, `.flags` is numpy's own attribute
     return arrival
