@@ -1,0 +1,589 @@
+"""Hand-worked cases: every number below was worked out from docs/reference/replay-venue.md with pencil and paper.
+
+Each runs through the reference matcher and through the compiled venue, so that neither is right by agreement alone.
+Unless a case says otherwise there are one agent and one instrument, "linear": tick 0.1, lot 0.001, so that one lot at
+1000 ticks is worth 0.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from recording_builder import (
+    add,
+    ahead,
+    amend,
+    best,
+    cancel,
+    change,
+    delete,
+    fills,
+    funding,
+    gap,
+    leaves,
+    ledger,
+    level,
+    order_snapshot,
+    outcomes,
+    place,
+    snapshot,
+    trade,
+    update,
+)
+from reference_records import Message, Result, Row, Update
+from scenarios import Scenario, by_compiled, by_reference
+
+from quotewright.domain.events import ASK, BID, LEVEL, NOTE
+from quotewright.domain.journal import FEE_IN_BASE, FILL_TAKER, FOK, IOC, POST_ONLY, REDUCE_ONLY, Record
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(params=[by_reference, by_compiled], ids=["reference", "compiled"])
+def run(request: pytest.FixtureRequest) -> Run:
+    def go(*steps: Update | Message, instrument: str | tuple[str, ...] = "linear", **settings: Any) -> Result:
+        names = (instrument,) if isinstance(instrument, str) else instrument
+        updates = tuple(step for step in steps if isinstance(step, Update))
+        messages = tuple(step for step in steps if isinstance(step, Message))
+        return request.param(Scenario(names, updates, messages, **settings))
+
+    return go
+
+
+BOOK = snapshot(10, {999: 5, 998: 7, 995: 9}, {1001: 4, 1002: 6, 1005: 8})
+
+
+# ---- a new order
+
+
+def test_order_before_the_first_snapshot_is_rejected(run: Run) -> None:
+    result = run(place(9, 1, BID, 990, 1), BOOK)
+    assert outcomes(result, 1) == ["REJECTED NO_BOOK"]
+
+
+def test_order_at_the_snapshots_own_time_meets_the_book(run: Run) -> None:
+    # Market at the venue comes before messages at equal times.
+    result = run(place(10, 1, BID, 999, 1), BOOK)
+    assert outcomes(result, 1) == ["ACCEPTED"]
+    assert ahead(result, 1) == 5
+
+
+def test_order_after_a_gap_is_rejected_until_the_next_snapshot(run: Run) -> None:
+    result = run(
+        BOOK, gap(20), place(21, 1, BID, 990, 1), level(22, BID, 999, 3), place(23, 2, BID, 990, 1),
+        snapshot(24, {999: 5}, {1001: 4}), place(25, 3, BID, 990, 1),
+    )  # fmt: skip
+    assert [outcomes(result, n) for n in (1, 2, 3)] == [["REJECTED NO_BOOK"]] * 2 + [["ACCEPTED"]]
+
+
+def test_queue_ahead_is_the_touch_the_depth_or_nothing(run: Run) -> None:
+    result = run(BOOK, *(place(20, n, BID, price, 1) for n, price in enumerate((999, 998, 997, 1000), 1)))
+    assert [ahead(result, n) for n in (1, 2, 3, 4)] == [5, 7, 0, 0]
+
+
+def test_taker_walks_the_levels_and_rests_with_the_remainder(run: Run) -> None:
+    # 4 at 1001, then 6 at 1002, then 2 of 12 are left and rest at 1003 where nothing is recorded on the bid side.
+    result = run(BOOK, place(20, 1, BID, 1003, 12))
+    assert fills(result, 1) == [(1001, 4, 8), (1002, 6, 2)]
+    assert leaves(result) == {1: 2}
+    assert ahead(result, 1) == 0
+
+
+def test_taken_depth_is_gone_until_the_level_is_reported_again(run: Run) -> None:
+    result = run(
+        BOOK,
+        place(20, 1, BID, 1001, 3, IOC),  # leaves 4 − 3 = 1
+        place(21, 2, BID, 1001, 3, IOC),  # gets that 1
+        level(22, ASK, 1002, 6),  # another level: nothing comes back at 1001
+        place(23, 3, BID, 1001, 3, IOC),
+        level(24, ASK, 1001, 4),  # reported again
+        place(25, 4, BID, 1001, 3, IOC),
+    )
+    assert [fills(result, n) for n in (1, 2, 3, 4)] == [[(1001, 3, 0)], [(1001, 1, 2)], [], [(1001, 3, 0)]]
+    assert outcomes(result, 2) == ["ACCEPTED", "FILL", "CANCELED IOC"]
+    assert outcomes(result, 3) == ["ACCEPTED", "CANCELED IOC"]
+
+
+def test_best_pair_also_refreshes_what_was_taken(run: Run) -> None:
+    result = run(
+        BOOK, place(20, 1, BID, 1001, 4), best(21, 999, 5, 1001, 3), place(22, 2, BID, 1001, 9, IOC),
+    )  # fmt: skip
+    assert fills(result, 2) == [(1001, 3, 6)]
+
+
+def test_fill_or_kill_counts_only_what_is_left_within_its_price(run: Run) -> None:
+    result = run(
+        BOOK,
+        place(20, 1, BID, 1001, 1),  # 3 + 6 = 9 are left up to 1002
+        place(21, 2, BID, 1002, 10, FOK),
+        place(22, 3, BID, 1002, 9, FOK),
+    )
+    assert outcomes(result, 2) == ["REJECTED FOK"]
+    assert fills(result, 3) == [(1001, 3, 6), (1002, 6, 0)]
+    assert leaves(result) == {}
+
+
+def test_post_only_is_rejected_where_the_venue_rejects(run: Run) -> None:
+    result = run(BOOK, place(20, 1, BID, 1001, 1, POST_ONLY), place(20, 2, BID, 1000, 1, POST_ONLY), instrument="spot")
+    assert outcomes(result, 1) == ["REJECTED POST_ONLY"]
+    assert outcomes(result, 2) == ["ACCEPTED"]
+
+
+def test_post_only_is_repriced_one_tick_outside_the_opposite_touch(run: Run) -> None:
+    # A sale at 990 meets the bid 999 and becomes 1000; a purchase at 1003 meets the ask 1001 and becomes 1000.
+    result = run(BOOK, place(20, 1, ASK, 990, 1, POST_ONLY))
+    (resting,) = result.resting
+    assert (resting.price, resting.leaves, resting.ahead) == (1000, 1, 0)
+    accepted = next(entry for entry in result.entries if entry.kind == Record.ACCEPTED)
+    assert accepted.price == 1000
+    result = run(BOOK, place(20, 1, BID, 1003, 2, POST_ONLY))
+    assert [(own.price, own.leaves) for own in result.resting] == [(1000, 2)]
+
+
+def test_repriced_order_meets_self_trade_prevention_at_its_new_price(run: Run) -> None:
+    result = run(BOOK, place(20, 1, ASK, 1000, 1), place(21, 2, BID, 1003, 1, POST_ONLY))
+    assert outcomes(result, 2) == ["REJECTED SELF_TRADE"]
+
+
+def test_reduce_only_by_the_position_at_the_venue(run: Run) -> None:
+    result = run(
+        BOOK,
+        place(20, 1, ASK, 999, 1, REDUCE_ONLY),  # flat
+        place(21, 2, BID, 1001, 2),  # long 2
+        place(22, 3, BID, 990, 1, REDUCE_ONLY),  # has the position's sign
+        place(23, 4, ASK, 1000, 3, REDUCE_ONLY),  # exceeds it
+        place(24, 5, ASK, 1000, 2, REDUCE_ONLY),
+        response_latency=1000,  # home knows nothing of the fill yet; the venue does
+    )
+    assert [outcomes(result, n)[0] for n in (1, 3, 4)] == ["REJECTED REDUCE_ONLY"] * 3
+    assert outcomes(result, 5) == ["ACCEPTED"]
+
+
+def test_self_trade_is_judged_by_world_and_instrument(run: Run) -> None:
+    result = run(
+        BOOK,
+        snapshot(10, {999: 5}, {1001: 4}, instrument=1),
+        place(20, 1, ASK, 1000, 1, agent=0),
+        place(21, 2, BID, 1000, 1, agent=1),  # the same world
+        place(22, 3, BID, 1000, 1, agent=2),  # another
+        place(23, 4, BID, 1000, 1, agent=1, instrument=1),  # another instrument
+        place(24, 5, BID, 999, 1, agent=1),  # does not reach 1000
+        instrument=("linear", "linear"),
+        worlds=(0, 0, 1),
+    )
+    assert outcomes(result, 2) == ["REJECTED SELF_TRADE"]
+    assert [outcomes(result, n) for n in (3, 4, 5)] == [["ACCEPTED"]] * 3
+
+
+def test_rules_are_asked_in_their_order(run: Run) -> None:
+    # Reduce-only comes before post-only, post-only before self-trade, self-trade before fill-or-kill.
+    result = run(
+        BOOK,
+        place(20, 1, ASK, 1001, 1),
+        place(21, 2, BID, 1001, 1, REDUCE_ONLY | POST_ONLY),
+        place(22, 3, BID, 1001, 1, POST_ONLY),
+        place(23, 4, BID, 1001, 99, FOK),
+        instrument="spot",
+    )
+    assert [outcomes(result, n) for n in (2, 3, 4)] == [
+        ["REJECTED REDUCE_ONLY"],
+        ["REJECTED POST_ONLY"],
+        ["REJECTED SELF_TRADE"],
+    ]
+
+
+def test_post_only_with_immediate_or_cancel_is_cancelled_at_once(run: Run) -> None:
+    result = run(BOOK, place(20, 1, BID, 999, 2, POST_ONLY | IOC))
+    assert outcomes(result, 1) == ["ACCEPTED", "CANCELED IOC"]
+
+
+# ---- cancel and amend
+
+
+def test_cancel_twice_and_of_an_unknown_order(run: Run) -> None:
+    result = run(BOOK, place(20, 1, BID, 999, 2), cancel(21, 1), cancel(21, 1), cancel(22, 7))
+    assert outcomes(result, 1) == ["ACCEPTED", "CANCELED", "CANCEL_REJECTED UNKNOWN_ORDER"]
+    assert outcomes(result, 7) == ["CANCEL_REJECTED UNKNOWN_ORDER"]
+
+
+def test_cancel_in_flight_meets_a_partial_fill(run: Run) -> None:
+    result = run(BOOK, place(20, 1, BID, 1000, 5), trade(30, ASK, 1000, 2), cancel(30, 1))
+    cancelled = result.entries[-1]
+    assert (cancelled.kind, cancelled.qty, cancelled.leaves, cancelled.exch_ts) == (Record.CANCELED, 2, 3, 30)
+    assert leaves(result) == {}
+
+
+def test_amend_counts_what_was_filled_and_keeps_the_place(run: Run) -> None:
+    result = run(
+        BOOK,
+        place(20, 1, BID, 999, 10),
+        trade(30, ASK, 999, 8),  # 5 ahead, then 3 of ours: 7 open
+        level(31, BID, 999, 4),
+        place(32, 2, BID, 999, 1),
+        amend(33, 1, 9),  # 9 − 3 = 6 open
+        amend(34, 1, 10),  # would enlarge
+        trade(35, ASK, 999, 6),  # all ours: order 1 was first with nothing ahead
+        amend(36, 2, 1),  # order 2 as it is
+    )
+    amended = [entry.qty for entry in result.entries if entry.kind == Record.AMENDED]
+    assert amended == [6, 1]
+    assert outcomes(result, 1) == ["ACCEPTED", "FILL", "AMENDED", "CANCEL_REJECTED UNKNOWN_ORDER", "FILL"]
+    assert leaves(result) == {2: 1}
+
+
+def test_amend_to_no_more_than_was_filled_cancels(run: Run) -> None:
+    result = run(BOOK, place(20, 1, BID, 1000, 10), trade(30, ASK, 1000, 4), amend(31, 1, 4))
+    assert outcomes(result, 1) == ["ACCEPTED", "FILL", "CANCELED"]
+    assert (result.entries[-1].leaves, result.entries[-1].qty) == (6, 4)
+
+
+# ---- trades on L2
+
+
+def test_trade_eats_the_queue_first(run: Run) -> None:
+    result = run(BOOK, place(20, 1, BID, 999, 4), trade(30, ASK, 999, 3), trade(31, ASK, 999, 3))
+    # 5 ahead − 3 = 2; then 2 foreign and 1 of ours.
+    assert fills(result, 1) == [(999, 1, 3)]
+    assert ahead(result, 1) == 0
+
+
+def test_segments_between_own_orders(run: Run) -> None:
+    # Order 1 behind 5. The level grows to 9, order 2 behind those 9: foreign 5, ours 3, foreign 4, ours 2.
+    # A trade of 10: 5 foreign, 3 ours, 2 foreign of the second segment.
+    result = run(
+        BOOK, place(20, 1, BID, 999, 3), level(21, BID, 999, 9), place(22, 2, BID, 999, 2), trade(30, ASK, 999, 10),
+    )  # fmt: skip
+    assert fills(result, 1) == [(999, 3, 0)]
+    assert fills(result, 2) == []
+    assert ahead(result, 2) == 9 - 7
+
+
+def test_trade_through_the_price_fills_ours_first_up_to_its_volume(run: Run) -> None:
+    # The print at 998 passed 1000 and 999: order 3 (1000) first, then 999 by arrival; 8 = 2 + 5 + 1.
+    result = run(
+        BOOK, place(20, 1, BID, 999, 5), place(21, 2, BID, 999, 4), place(22, 3, BID, 1000, 2),
+        place(23, 4, BID, 998, 6), trade(30, ASK, 998, 8),
+    )  # fmt: skip
+    assert fills(result, 3) == [(1000, 2, 0)]
+    assert fills(result, 1) == [(999, 5, 0)]
+    assert fills(result, 2) == [(999, 1, 3)]
+    assert fills(result, 4) == []
+    assert ahead(result, 2) == 0  # the print was beyond it
+    assert ahead(result, 4) == 7  # no volume was left to eat the queue at 998
+
+
+def test_trade_short_of_our_price_does_nothing(run: Run) -> None:
+    result = run(BOOK, place(20, 1, BID, 998, 4), place(20, 2, ASK, 1002, 4), trade(30, ASK, 999, 50))
+    assert leaves(result) == {1: 4, 2: 4}
+    assert (ahead(result, 1), ahead(result, 2)) == (7, 6)
+
+
+def test_trades_count_while_the_book_is_invalid(run: Run) -> None:
+    result = run(BOOK, place(20, 1, BID, 1000, 4), gap(25), trade(30, ASK, 1000, 3))
+    assert fills(result, 1) == [(1000, 3, 1)]
+
+
+# ---- the queue on L2
+
+
+def test_risk_averse_queue_moves_only_by_trades_and_the_level(run: Run) -> None:
+    result = run(
+        snapshot(10, {999: 10}, {1001: 4}), place(20, 1, BID, 999, 2), level(21, BID, 999, 14), level(22, BID, 999, 11),
+    )  # fmt: skip
+    assert ahead(result, 1) == 10
+    result = run(snapshot(10, {999: 10}, {1001: 4}), place(20, 1, BID, 999, 2), level(21, BID, 999, 6))
+    assert ahead(result, 1) == 6
+
+
+def test_better_touch_than_our_price_is_behind_it(run: Run) -> None:
+    # The best pair moves down to 998: at 999 nothing is recorded any more.
+    result = run(BOOK, place(20, 1, BID, 999, 2), best(21, 998, 3, 1001, 4))
+    assert ahead(result, 1) == 0
+
+
+QUEUE = (
+    snapshot(10, {999: 10}, {1001: 4}),
+    place(20, 1, BID, 999, 1),
+    level(21, BID, 999, 30),  # 20 behind us
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "power", "expected"),
+    [
+        # seen 30, now 18: change 12, ahead 10, back 20.
+        ("proportional", 0.0, 6),  # p = 2/3: 10 − 4 + min(0, 20 − 8) = 6
+        ("power", 2.0, 8),  # p = 400/500: 10 − 2.4 = 7.6
+        ("power", 1.0, 6),
+        ("log", 0.0, 5),  # p = 3.0445 / (3.0445 + 2.3979) = 0.55941: 10 − 5.287 = 4.713
+        ("risk-averse", 0.0, 10),
+    ],
+)
+def test_cancel_models(run: Run, model: str, power: float, expected: int) -> None:
+    result = run(*QUEUE, level(22, BID, 999, 18), queue_model=model, power=power)
+    assert ahead(result, 1) == expected
+
+
+def test_cancel_larger_than_the_back_comes_from_the_front(run: Run) -> None:
+    # power 3: p = 8000/9000; change 27: 10 − 3 + min(0, 20 − 24) = 3, and the level has 3.
+    result = run(*QUEUE, level(22, BID, 999, 3), queue_model="power", power=3.0)
+    assert ahead(result, 1) == 3
+    # power 3, change 24: 10 − 2.667 + min(0, 20 − 21.333) = 6.0: with the level at 6.
+    result = run(*QUEUE, level(22, BID, 999, 6), queue_model="power", power=3.0)
+    assert ahead(result, 1) == 6
+
+
+def test_traded_volume_is_no_cancel(run: Run) -> None:
+    # A trade of 4: ahead 6. The level falls from 30 to 20: of those 10, 4 were traded, 6 cancelled.
+    # base = 26, back = 20, proportional p = 20/26: 6 − (6/26)·6 = 4.615 → 5.
+    result = run(*QUEUE, trade(22, ASK, 999, 4), level(23, BID, 999, 20), queue_model="proportional")
+    assert ahead(result, 1) == 5
+    # Fallen by the traded 4 alone: no cancel.
+    result = run(*QUEUE, trade(22, ASK, 999, 4), level(23, BID, 999, 26), queue_model="proportional")
+    assert ahead(result, 1) == 6
+
+
+def test_two_trades_before_one_level_report_add_up(run: Run) -> None:
+    steps = (trade(22, ASK, 999, 2), trade(23, ASK, 999, 2), level(24, BID, 999, 20))
+    assert ahead(run(*QUEUE, *steps, queue_model="proportional"), 1) == 5
+
+
+# ---- the touch
+
+
+def test_best_pair_with_a_lower_number_than_the_depth_is_ignored(run: Run) -> None:
+    book = snapshot(10, {999: 5}, {1001: 4}, seq=50)
+    result = run(book, best(20, 999, 2, 1000, 9, seq=49), place(21, 1, BID, 1000, 3, IOC))
+    assert fills(result, 1) == []
+    result = run(book, best(20, 999, 2, 1000, 9, seq=50), place(21, 1, BID, 1000, 3, IOC))
+    assert fills(result, 1) == [(1000, 3, 0)]
+    result = run(book, best(20, 999, 2, 1000, 9, seq=0), place(21, 1, BID, 1000, 3, IOC))
+    assert fills(result, 1) == [(1000, 3, 0)]
+
+
+def test_best_pair_with_a_higher_number_stays_over_older_depth(run: Run) -> None:
+    book = (snapshot(10, {999: 5}, {1001: 4}, seq=50), best(20, 999, 2, 1000, 9, seq=60))
+    result = run(*book, level(21, ASK, 1002, 4, seq=59), place(22, 1, BID, 1000, 3, IOC))
+    assert fills(result, 1) == [(1000, 3, 0)]
+    result = run(*book, level(21, ASK, 1002, 4, seq=60), place(22, 1, BID, 1000, 3, IOC))
+    assert fills(result, 1) == []
+    note = update(21, Row(NOTE, 0, 0, 0, 0, 61))
+    result = run(*book, note, place(22, 1, BID, 1000, 3, IOC))
+    assert fills(result, 1) == []
+
+
+def test_touch_answers_for_its_price_and_hides_better_depth(run: Run) -> None:
+    # Touch 1002 with 2: the depth's 1001 is gone, 1002 has 2, not 6, and 1005 is the depth's.
+    result = run(BOOK, best(20, 999, 5, 1002, 2), place(21, 1, BID, 1005, 20, IOC))
+    assert fills(result, 1) == [(1002, 2, 18), (1005, 8, 10)]
+
+
+# ---- L3
+
+ORDERS = order_snapshot(10, (11, BID, 999, 3), (12, BID, 999, 2), (13, BID, 998, 4), (21, ASK, 1001, 5))
+
+
+def test_order_level_queue_is_exact(run: Run) -> None:
+    result = run(
+        ORDERS,
+        place(20, 1, BID, 999, 4),  # behind 3 + 2
+        add(21, 14, BID, 999, 6),  # behind us
+        delete(22, 12, BID, 999),  # 3 ahead
+        change(23, 11, BID, 999, 1),  # 1 ahead
+        change(24, 14, BID, 999, 2),  # behind us: nothing
+    )
+    assert ahead(result, 1) == 1
+
+
+def test_enlarged_order_goes_to_the_back(run: Run) -> None:
+    steps = (ORDERS, place(20, 1, BID, 999, 4), change(21, 11, BID, 999, 8))
+    assert ahead(run(*steps), 1) == 2
+    # It is behind us now: neither its deletion nor a trade with it as maker counts as before us.
+    assert ahead(run(*steps, delete(22, 11, BID, 999)), 1) == 2
+    assert fills(run(*steps, trade(22, ASK, 999, 1, maker=11)), 1) == [(999, 1, 3)]
+
+
+def test_order_level_trade_fills_only_past_its_maker(run: Run) -> None:
+    steps = (ORDERS, place(20, 1, BID, 999, 4))
+    assert fills(run(*steps, trade(21, ASK, 999, 3, maker=11)), 1) == []
+    assert fills(run(*steps, add(21, 14, BID, 999, 2), trade(22, ASK, 999, 2, maker=14)), 1) == [(999, 2, 2)]
+    assert fills(run(*steps, trade(21, ASK, 999, 3, maker=77)), 1) == [(999, 3, 1)]
+
+
+def test_order_level_trade_is_shared_in_order_of_arrival(run: Run) -> None:
+    # The maker 14 arrived between our orders: order 1 is filled by it, order 2 is not.
+    result = run(
+        ORDERS, place(20, 1, BID, 999, 2), add(21, 14, BID, 999, 9), place(22, 2, BID, 999, 5),
+        trade(23, ASK, 999, 6, maker=14),
+    )  # fmt: skip
+    assert fills(result, 1) == [(999, 2, 0)]
+    assert fills(result, 2) == []
+    assert ahead(result, 2) == 3 + 2 + 9
+
+
+def test_order_level_snapshot_puts_ours_behind_everything(run: Run) -> None:
+    result = run(
+        ORDERS, place(20, 1, BID, 999, 4), add(21, 14, BID, 999, 6),
+        order_snapshot(22, (14, BID, 999, 6), (15, BID, 999, 1), (21, ASK, 1001, 5)), trade(23, ASK, 999, 6, maker=14),
+    )  # fmt: skip
+    assert ahead(result, 1) == 7
+    assert fills(result, 1) == []
+
+
+def test_order_level_book_ignores_best_pairs(run: Run) -> None:
+    result = run(ORDERS, best(20, 999, 9, 1000, 9, seq=99), place(21, 1, BID, 1000, 3, IOC))
+    assert fills(result, 1) == []
+
+
+# ---- the market crosses our order
+
+
+def test_crossing_fills_at_our_price_as_maker(run: Run) -> None:
+    # The ask comes down to 999 with 3 and 1000 keeps nothing: our bids at 1000 and 999 share what reached them.
+    down = update(30, Row(LEVEL, BID, 999, 0, 0, 0), Row(LEVEL, ASK, 999, 3, 0, 0), Row(LEVEL, ASK, 1000, 2, 0, 0))
+    result = run(BOOK, place(20, 1, BID, 999, 4), place(21, 2, BID, 1000, 4), down)
+    # Order 2 first: 3 at 999 and 1 at 1000, one fill of 4 at 1000. Order 1 reaches only 999, where nothing is left.
+    assert fills(result, 2) == [(1000, 4, 0)]
+    assert fills(result, 1) == []
+    fill = next(entry for entry in result.entries if entry.kind == Record.FILL)
+    assert fill.flags == 0
+
+
+def test_crossing_again_needs_a_new_report(run: Run) -> None:
+    result = run(
+        BOOK,
+        place(20, 1, BID, 1000, 9),
+        level(30, ASK, 1000, 3),  # takes 3
+        level(31, ASK, 1005, 1),  # another level: nothing new
+        level(32, ASK, 1000, 2),  # reported: 2 more
+        level(33, ASK, 1000, 2),  # and again
+    )
+    assert fills(result, 1) == [(1000, 3, 6), (1000, 2, 4), (1000, 2, 2)]
+
+
+def test_crossing_by_a_best_pair(run: Run) -> None:
+    result = run(BOOK, place(20, 1, ASK, 1000, 5), best(30, 1000, 2, 1001, 4))
+    assert fills(result, 1) == [(1000, 2, 3)]
+
+
+def test_nothing_crosses_while_the_book_is_invalid(run: Run) -> None:
+    steps = (BOOK, place(20, 1, BID, 1000, 5), gap(25), level(30, ASK, 1000, 3))
+    assert fills(run(*steps), 1) == []
+    assert fills(run(*steps, snapshot(31, {998: 1}, {1000: 4})), 1) == [(1000, 4, 1)]
+
+
+def test_each_world_has_the_whole_of_a_crossing_level(run: Run) -> None:
+    result = run(
+        BOOK, place(20, 1, BID, 1000, 5, agent=0), place(20, 2, BID, 1000, 5, agent=1),
+        place(20, 3, BID, 1000, 5, agent=2), level(30, ASK, 1000, 7), worlds=(0, 0, 1),
+    )  # fmt: skip
+    assert fills(result, 1) == [(1000, 5, 0)]
+    assert fills(result, 2) == [(1000, 2, 3)]
+    assert fills(result, 3) == [(1000, 5, 0)]
+
+
+# ---- money
+
+
+def test_linear_cash_and_fees(run: Run) -> None:
+    # Money unit: 1e-8, for half a tick of one lot is 0.00005. Buy 3 lots at 1001 as taker: 0.003 · 100.1 = 0.3003, fee
+    # 0.0005 · 0.3003 = 0.00015015, cash −0.30045015. Sell 2 at 1000 as maker: + 0.2, rebate 0.00005 · 0.2 = 0.00001.
+    result = run(BOOK, place(20, 1, BID, 1001, 3), place(21, 2, ASK, 1000, 2), trade(30, BID, 1000, 2))
+    buy, sell = (entry for entry in result.entries if entry.kind == Record.FILL)
+    assert (buy.cash, buy.position, buy.fee, buy.flags) == (-30_045_015, 3, 15_015, FILL_TAKER)
+    assert (sell.cash, sell.position, sell.fee, sell.flags) == (-30_045_015 + 20_000_000 + 1000, 1, -1000, 0)
+
+
+def test_fees_round_against_us_and_rebates_down(run: Run) -> None:
+    # "rebate": tick 0.05, lot 0.00001, a position atom is 1e-8. Money unit: half a tick of an atom, 0.025 · 1e-8 =
+    # 2.5e-10, so that 1e-8 is 40 units. Sell 1 lot at 1003 as maker at −0.00015: worth 0.0005015 = 2,006,000 units;
+    # the rebate 0.000000075225 is 7e-8, rounded down in size.
+    book = snapshot(10, {999: 5}, {1004: 4})
+    result = run(book, place(20, 1, ASK, 1003, 1), trade(30, BID, 1003, 1), instrument="rebate")
+    (fill,) = (entry for entry in result.entries if entry.kind == Record.FILL)
+    assert (fill.fee, fill.cash, fill.position) == (-7 * 40, 2_006_000 + 280, -1000)
+    # As taker 0.0004: a sale at 999 is worth 0.0004995, the fee 0.0000001998 → 20e-8 = 800 units.
+    result = run(book, place(20, 1, ASK, 999, 1), instrument="rebate")
+    assert ledger(result) == (1_998_000 - 800, -1000)
+
+
+def test_fee_in_the_asset_received(run: Run) -> None:
+    # "received": lot 0.001 = 100,000 atoms. Buy 3 lots as taker at 0.0010001: 300,000 · 0.0010001 = 300.03 → 301 atoms.
+    # Cash is q·p alone: 0.003 · 10.01 = 0.03003.
+    # Money unit: half a tick of an atom = 0.005 · 1e-8 = 5e-11; 0.03003 = 600,600,000 units.
+    result = run(BOOK, place(20, 1, BID, 1001, 3), instrument="received")
+    (fill,) = (entry for entry in result.entries if entry.kind == Record.FILL)
+    assert (fill.fee, fill.cash, fill.position) == (301, -600_600_000, 299_699)
+    assert fill.flags == FILL_TAKER | FEE_IN_BASE
+
+
+def test_rebate_in_the_asset_received(run: Run) -> None:
+    # "rebate": buy 1 lot (1000 atoms) as maker at −0.00015: ceil(−0.15) = 0 atoms; 7 lots: ceil(−1.05) = −1.
+    book = snapshot(10, {990: 5}, {1001: 4})
+    steps = (book, place(20, 1, BID, 1000, 8), trade(30, ASK, 1000, 1), trade(31, ASK, 1000, 7))
+    result = run(*steps, instrument="rebate")
+    assert [entry.fee for entry in result.entries if entry.kind == Record.FILL] == [0, -1]
+    assert ledger(result)[1] == 8001
+
+
+def test_inverse_value_rounds_half_up(run: Run) -> None:
+    # "inverse": 100 per contract, tick 0.1. One contract at 1001 ticks = 100 / 100.1 = 0.999000999… → 0.99900100.
+    # Taker 0.0005 of that: 0.0004995005 → 0.00049951. Buy: + value − fee = 99,900,100 − 49,951.
+    result = run(BOOK, place(20, 1, BID, 1001, 1), instrument="inverse")
+    assert ledger(result) == (99_900_100 - 49_951, 1)
+    # Sell 2 at 999: 200 / 99.9 = 2.002002002… → 200,200,200; fee 100,100.1 → 100,101.
+    result = run(BOOK, place(20, 1, ASK, 999, 2), instrument="inverse")
+    assert ledger(result) == (-200_200_200 - 100_101, -2)
+    # Half a unit goes up: 100 / 409.6 = 0.244140625, that is 24,414,062.5 → 24,414,063; maker fee 2,441.4063 → 2,442.
+    book = snapshot(10, {4095: 5}, {4097: 4})
+    result = run(book, place(20, 1, BID, 4096, 1), trade(30, ASK, 4096, 1), instrument="inverse")
+    assert ledger(result) == (24_414_063 - 2_442, 1)
+
+
+def test_funding_of_a_linear_contract(run: Run) -> None:
+    # Long 3 lots at mark 1000: value 0.3; rate 10,000e-8: 0.00003 = 3000 units paid; at −7,321e-8 received
+    # ceil(−0.3 · 0.00007321 / 1e-8) = ceil(−2196.3) = −2196.
+    steps = (BOOK, place(20, 1, BID, 1001, 3))
+    cash, position = ledger(run(*steps))
+    assert ledger(run(*steps, funding(30, 1000, 10_000))) == (cash - 3000, position)
+    assert ledger(run(*steps, funding(30, 1000, -7_321))) == (cash + 2196, position)
+    flat = run(BOOK, funding(30, 1000, 10_000))
+    assert not [entry for entry in flat.entries if entry.kind == Record.FUNDING]
+
+
+def test_funding_of_a_short_inverse_contract(run: Run) -> None:
+    # Short 2 at mark 1000: −2.0 coin; rate 10,000e-8: receives 0.0002 = 20,000 units.
+    steps = (BOOK, place(20, 1, ASK, 999, 2))
+    cash, _ = ledger(run(*steps, instrument="inverse"))
+    result = run(*steps, funding(30, 1000, 10_000), instrument="inverse")
+    assert ledger(result) == (cash + 20_000, -2)
+
+
+# ---- home
+
+
+def test_fill_is_booked_when_it_arrives_with_the_mid_of_home(run: Run) -> None:
+    # Home hears of the snapshot at 40. The fill of 20 arrives at 25, before any book is known here: mid 0.
+    late = snapshot(10, {999: 5}, {1001: 4}, local=40)
+    result = run(late, place(20, 1, BID, 1001, 2), response_latency=5)
+    (fill,) = (entry for entry in result.entries if entry.kind == Record.FILL)
+    assert (fill.ts, fill.exch_ts, fill.mid2) == (25, 20, 0)
+    # With 20 ns of latency both arrive at 40: the market at home comes first. 999 + 1001 half ticks.
+    result = run(late, place(20, 1, BID, 1001, 2), response_latency=20)
+    (fill,) = (entry for entry in result.entries if entry.kind == Record.FILL)
+    assert (fill.ts, fill.mid2) == (40, 2000)
+
+
+def test_mid_is_the_last_usable_one(run: Run) -> None:
+    # The ask falls to 999 under a bid of 999: crossed. The fill of that moment carries the mid before.
+    result = run(BOOK, place(20, 1, BID, 1000, 2), level(30, ASK, 999, 3))
+    (fill,) = (entry for entry in result.entries if entry.kind == Record.FILL)
+    assert (fill.ts, fill.mid2) == (30, 2000)
+
+
+def test_book_validity_is_journaled_at_home(run: Run) -> None:
+    result = run(BOOK, gap(20), gap(21), snapshot(30, {999: 5}, {1001: 4}))
+    told = [(entry.kind, entry.ts) for entry in result.entries]
+    assert told == [(Record.BOOK_VALID, 10), (Record.BOOK_INVALID, 20), (Record.BOOK_VALID, 30)]
