@@ -4,10 +4,12 @@ One update is one exchange millisecond: first its trades, then its order changes
 liquidity appear in the book and cross it; at its end they are gone. An update becomes known at home when the last of
 its rows has arrived, and never before the one ahead of it: that is the local time of all its rows.
 
-The first millisecond is the REST snapshot. `changed` to less at the same price keeps the place in the queue; any
-other change (price, or more volume) is a delete and an add. Bitstamp does not say so; it is what price-time priority
-does, and the cautious reading. A trade's order id is its maker's. What the recorder itself wrote at the end (a
-delete of all that still rested, at one time, received the moment it was sent) is dropped.
+The first millisecond is the REST snapshot. A `changed` row tells what is left of the volume. Its price is where the
+order has just traded, not where it rests: an order that took at 78,490 and was reported as changed there traded
+3 ms later as a maker at the 78,488 it was created with. So an order stays at its first price. Less volume keeps its
+place in the queue; more is a delete and an add, which Bitstamp does not say but price-time priority implies. A trade's
+order id is its maker's. What the recorder itself wrote at the end (a delete of all that still rested, at one time,
+received the moment it was sent) is dropped.
 """
 
 from __future__ import annotations
@@ -245,11 +247,7 @@ class BitstampL3:
             return self._create(rows, order, from_snapshot)
         if known is None:
             return self._refuse_unknown(order)
-        if order.action == "changed" and order.ticks == 0:
-            self.tally.refuse("changed to a price of zero", f"{order.where}: id {order_id}")
-            return False
-        keeps_place = order.action == "changed" and order.ticks == known.ticks and 0 < order.lots <= known.lots
-        if keeps_place and order.side == known.side:
+        if order.action == "changed" and 0 < order.lots <= known.lots:
             known.lots = order.lots
             rows.append(_Row(CHANGE, known.side, known.ticks, order.lots, 0, order_id))
             return True
@@ -257,7 +255,7 @@ class BitstampL3:
         remaining = order.lots if order.action == "deleted" else known.lots
         rows.append(_Row(DELETE, known.side, known.ticks, remaining, 0, order_id))
         if order.action == "changed" and order.lots:
-            self._place(rows, order, False)
+            self._place(rows, order_id, Resting(known.side, known.ticks, order.lots, False))
         elif order.action == "changed":
             self._emptied.add(order_id)
         return True
@@ -271,12 +269,12 @@ class BitstampL3:
             self.tally.refuse(f"created {nothing}", f"{order.where}: id {order.order_id}")
             self._never_rested.add(order.order_id)
             return False
-        self._place(rows, order, from_snapshot)
+        self._place(rows, order.order_id, Resting(order.side, order.ticks, order.lots, from_snapshot))
         return True
 
-    def _place(self, rows: list[_Row], order: _Order, from_snapshot: bool) -> None:
-        self._book.add(order.order_id, Resting(order.side, order.ticks, order.lots, from_snapshot))
-        rows.append(_Row(ADD, order.side, order.ticks, order.lots, 0, order.order_id))
+    def _place(self, rows: list[_Row], order_id: int, order: Resting) -> None:
+        self._book.add(order_id, order)
+        rows.append(_Row(ADD, order.side, order.ticks, order.lots, 0, order_id))
 
     def _refuse_unknown(self, order: _Order) -> bool:
         order_id, deleted = order.order_id, order.action == "deleted"
