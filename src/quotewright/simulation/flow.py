@@ -17,7 +17,7 @@ from typing import Any
 
 from quotewright.domain.events import ASK, BID
 from quotewright.domain.journal import IOC, POST_ONLY
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 from quotewright.simulation.matching import cancel, is_open, submit
 from quotewright.simulation.synthetic_state import (
     FLOW_STREAM,
@@ -32,7 +32,7 @@ from quotewright.simulation.synthetic_state import (
 SECOND = 1e9
 
 
-@kernel
+@subkernel
 def decay_excitation(m: Any, p: Any) -> None:
     """Bring both excitations to the present."""
     kept = math.exp(-p.taker_decay * (m.now - m.excited_at) / SECOND)
@@ -41,7 +41,7 @@ def decay_excitation(m: Any, p: Any) -> None:
     m.excited_at = m.now
 
 
-@kernel
+@subkernel
 def excite(m: Any, p: Any, side: int) -> None:
     """A market order on `side` was executed."""
     decay_excitation(m, p)
@@ -53,12 +53,12 @@ def excite(m: Any, p: Any, side: int) -> None:
         m.excited_buys += p.taker_cross
 
 
-@kernel
+@subkernel
 def _activity(m: Any, p: Any) -> float:
     return 1.0 + p.limit_excitation * (m.excited_buys + m.excited_sells) / (2.0 * p.taker_rate)
 
 
-@kernel
+@subkernel
 def total_rate(m: Any, p: Any) -> float:
     """Rate of all arrivals together, 1/s, with the excitations as they stand."""
     takers = 2.0 * p.taker_rate + m.excited_buys + m.excited_sells
@@ -66,7 +66,7 @@ def total_rate(m: Any, p: Any) -> float:
     return takers + patient + p.informed_rate + p.trend_rate
 
 
-@kernel
+@subkernel
 def schedule(m: Any, p: Any, used: Any, draws: Any) -> None:
     """Draw the next candidate arrival from the present rates."""
     decay_excitation(m, p)
@@ -74,7 +74,7 @@ def schedule(m: Any, p: Any, used: Any, draws: Any) -> None:
     m.next_flow = m.now + 1 + int(exponential(used, draws, FLOW_STREAM) / m.bound * SECOND)
 
 
-@kernel
+@subkernel
 def arrive(
     m: Any,
     p: Any,
@@ -112,7 +112,7 @@ def arrive(
     return 0
 
 
-@kernel
+@subkernel
 def touch(head: Any, levels: Any, side: int) -> int:
     """Best price of a side, 0 if it is empty."""
     h = head[0]
@@ -121,7 +121,7 @@ def touch(head: Any, levels: Any, side: int) -> int:
     return levels[1, h.asks - 1].price if h.asks > 0 else 0
 
 
-@kernel
+@subkernel
 def _market_order(
     m: Any,
     p: Any,
@@ -144,7 +144,7 @@ def _market_order(
     return submit(head, orders, levels, events, executions, m.now, owner, side, limit, qty, IOC)
 
 
-@kernel
+@subkernel
 def _limit_order(
     m: Any,
     p: Any,
@@ -182,7 +182,7 @@ def _limit_order(
     return min(status, 0)
 
 
-@kernel
+@subkernel
 def _cancel_one(
     m: Any, used: Any, draws: Any, pool: Any, head: Any, orders: Any, levels: Any, events: Any, executions: Any
 ) -> int:
@@ -196,7 +196,7 @@ def _cancel_one(
     return cancel(head, orders, levels, events, executions, m.now, order_id)
 
 
-@kernel
+@subkernel
 def _informed(
     m: Any, p: Any, used: Any, draws: Any, head: Any, orders: Any, levels: Any, events: Any, executions: Any
 ) -> int:
@@ -214,7 +214,7 @@ def _informed(
     return 0
 
 
-@kernel
+@subkernel
 def _trend(
     m: Any, p: Any, used: Any, draws: Any, head: Any, orders: Any, levels: Any, events: Any, executions: Any
 ) -> int:

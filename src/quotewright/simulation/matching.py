@@ -21,7 +21,7 @@ import numpy as np
 
 from quotewright.domain.events import ADD, ASK, BID, CHANGE, CLEAR, DELETE, LAST, TRADE
 from quotewright.domain.journal import FOK, IOC, POST_ONLY, Reject
-from quotewright.domain.kernel import INTERPRETED, kernel
+from quotewright.domain.kernel import INTERPRETED, kernel, subkernel
 
 SLOT_BITS = 20
 MOST_OPEN = 1 << SLOT_BITS  # open orders that ids can address
@@ -95,7 +95,7 @@ def as_records(array: Any) -> Any:
     return array.view(np.recarray) if INTERPRETED else array
 
 
-@kernel
+@subkernel
 def _find(levels: Any, row: int, count: int, side: int, price: int) -> int:
     """Index of the first level at `price` or better; `count` if all are worse."""
     low = 0
@@ -109,7 +109,7 @@ def _find(levels: Any, row: int, count: int, side: int, price: int) -> int:
     return low
 
 
-@kernel
+@subkernel
 def _write(h: Any, events: Any, kind: int, side: int, price: int, qty: int, order_id: int, seq: int) -> None:
     # `flags` is written by item everywhere: interpreted, the attribute is numpy's own.
     row = events[h.events]
@@ -126,7 +126,7 @@ def _write(h: Any, events: Any, kind: int, side: int, price: int, qty: int, orde
     h.events += 1
 
 
-@kernel
+@subkernel
 def _enqueue(h: Any, orders: Any, levels: Any, side: int, price: int, qty: int, owner: int, order_id: int) -> None:
     slot = order_id & SLOT_MASK
     order = orders[slot]
@@ -164,7 +164,7 @@ def _enqueue(h: Any, orders: Any, levels: Any, side: int, price: int, qty: int, 
     h.open += 1
 
 
-@kernel
+@subkernel
 def _unlink(h: Any, orders: Any, levels: Any, slot: int) -> None:
     """Take the order in `slot` out of its queue, and its level out of the book if it was the last there."""
     order = orders[slot]
@@ -195,7 +195,7 @@ def _unlink(h: Any, orders: Any, levels: Any, slot: int) -> None:
     h.open -= 1
 
 
-@kernel
+@subkernel
 def _reachable(h: Any, orders: Any, levels: Any, side: int, price: int, qty: int) -> tuple[int, int]:
     """What an order would take: (makers it would hit, lots it would fill)."""
     row = 1 if side == BID else 0
@@ -212,7 +212,7 @@ def _reachable(h: Any, orders: Any, levels: Any, side: int, price: int, qty: int
     return hits, taken
 
 
-@kernel
+@subkernel
 def _take(
     h: Any, orders: Any, levels: Any, events: Any, executions: Any, owner: int, side: int, price: int, qty: int
 ) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import kernel, subkernel
 from quotewright.simulation.flow import arrive, excite, schedule, touch
 from quotewright.simulation.synthetic_makers import requote
 from quotewright.simulation.synthetic_state import FIRST_MAKER, MOST_DRAWS, STREAMS, VALUE_STEP
@@ -21,7 +21,7 @@ NEEDS_DRAWS = 3
 SPARE = 64  # orders, levels, pool places kept free: more than one action needs
 
 
-@kernel
+@subkernel
 def absorb(m: Any, p: Any, makers: Any, used: Any, draws: Any, head: Any, executions: Any) -> None:
     """Let new executions move inventories, signed volume and excitation, and with it the next arrival."""
     h = head[0]
@@ -50,7 +50,7 @@ def absorb_all(market: Any, params: Any, makers: Any, used: Any, draws: Any, hea
     return REACHED
 
 
-@kernel
+@subkernel
 def _cramped(m: Any, pool: Any, head: Any, orders: Any, levels: Any, events: Any, executions: Any) -> bool:
     h = head[0]
     rows = 2 * h.open + SPARE
@@ -63,7 +63,7 @@ def _cramped(m: Any, pool: Any, head: Any, orders: Any, levels: Any, events: Any
     )
 
 
-@kernel
+@subkernel
 def _short(used: Any, draws: Any) -> bool:
     most = 0
     for stream in range(STREAMS):

@@ -15,7 +15,7 @@ from typing import Any
 
 from quotewright.domain.events import ASK, BID
 from quotewright.domain.journal import POST_ONLY
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 from quotewright.simulation.flow import touch
 from quotewright.simulation.matching import SLOT_MASK, cancel, is_open, submit
 from quotewright.simulation.synthetic_state import MAKER_STREAM, VALUE_STEP, normal, uniform
@@ -24,7 +24,7 @@ from quotewright.simulation.synthetic_value import value_seen
 ERROR_KEPT = 0.9  # correlation of a maker's error from one decision to the next
 
 
-@kernel
+@subkernel
 def requote(
     m: Any,
     p: Any,
@@ -82,12 +82,12 @@ def requote(
     return 0
 
 
-@kernel
+@subkernel
 def _fits(p: Any, order: Any, price: int) -> bool:
     return price > 0 and abs(order.price - price) <= p.maker_tolerance and 2 * order.qty >= p.maker_qty
 
 
-@kernel
+@subkernel
 def _jump(head: Any, orders: Any, levels: Any, owner: int, side: int, price: int) -> int:
     """One tick better than the best price of others, but no better than `price`."""
     h = head[0]

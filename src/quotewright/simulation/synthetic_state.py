@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from quotewright.domain.events import LAST
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import kernel, subkernel
 from quotewright.simulation.presets import MOST_LAYERS
 
 VALUE_STREAM = 0
@@ -72,7 +72,7 @@ MAKER = np.dtype(
 )
 
 
-@kernel
+@subkernel
 def uniform(used: Any, draws: Any, stream: int) -> float:
     """The stream's next draw on [0, 1)."""
     value = draws[stream, used[stream]]

@@ -11,14 +11,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from quotewright.domain.kernel import kernel
+from quotewright.domain.kernel import subkernel
 from quotewright.simulation.synthetic_state import HISTORY, VALUE_STEP, VALUE_STREAM, exponential, normal, uniform
 
 STEP_SECONDS = VALUE_STEP * 1e-9
 BASIS_POINT = 1e-4
 
 
-@kernel
+@subkernel
 def advance_value(m: Any, p: Any, used: Any, draws: Any, history: Any) -> None:
     """One step of volatility and value, and of the trend followers' averages of the mid."""
     kept = math.exp(-p.volatility_reversion * STEP_SECONDS)
@@ -39,7 +39,7 @@ def advance_value(m: Any, p: Any, used: Any, draws: Any, history: Any) -> None:
     m.signed_volume *= math.exp(-STEP_SECONDS / p.flow_memory)
 
 
-@kernel
+@subkernel
 def value_seen(m: Any, history: Any, steps_ago: int) -> float:
     """The value as it was `steps_ago` steps before now, or the oldest known."""
     return history[max(m.steps - min(steps_ago, HISTORY - 1), 0) % HISTORY]
