@@ -19,12 +19,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numba
+import numba as _numba
+import numpy as np
 from numba import types
-from numba.core import config
+from numba.core import config as _config
 from numba.core.caching import InTreeCacheLocator, UserProvidedCacheLocator, UserWideCacheLocator
-from numba.cpython.unsafe.numbers import leading_zeros, trailing_zeros
+from numba.cpython.unsafe import numbers as _numbers
 from numba.extending import overload
+
+numba: Any = _numba
+config: Any = _config
+leading_zeros: Any = _numbers.leading_zeros
+trailing_zeros: Any = _numbers.trailing_zeros
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,6 +74,16 @@ class UserWideLocator(_StampedByTree, UserWideCacheLocator):
 
 
 _LOCATORS = ",".join(f"{__name__}.{c.__name__}" for c in (ProvidedLocator, InTreeLocator, UserWideLocator))
+
+
+def records(rows: int, dtype: np.dtype[Any]) -> Any:
+    """A zeroed array of records in the form kernels take, compiled or interpreted."""
+    return as_records(np.zeros(rows, dtype=dtype))
+
+
+def as_records(array: Any) -> Any:
+    """A structured array in the form kernels take, compiled or interpreted; shares its memory."""
+    return array.view(np.recarray) if INTERPRETED else array
 
 
 def kernel(function: F) -> F:

@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numba
+import numba as _numba
 from numba import types
 
 from quotewright.domain.errors import InputError
 from quotewright.domain.kernel import INTERPRETED, kernel
 from quotewright.domain.quotes import TARGET, VIEW
 from quotewright.domain.strategy import Strategy
+
+numba: Any = _numba
 
 SIGNATURE = types.void(numba.from_dtype(VIEW), types.float64[::1], types.float64[::1], numba.from_dtype(TARGET))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from quotewright.domain.instrument import INSTRUMENT
 from quotewright.domain.journal import JOURNAL
-from quotewright.domain.kernel import INTERPRETED
+from quotewright.domain.kernel import as_records, records
 from quotewright.domain.messages import MESSAGE
 from quotewright.domain.quotes import MOST_QUOTES, TARGET, VIEW
 from quotewright.market.l3 import ORDER_BOOK
@@ -107,17 +107,6 @@ class EngineState(NamedTuple):
     params: Any  # float64
     memory: Any  # float64[legs, cells]
     decide: Any  # list of decision functions
-
-
-def records(rows: int, dtype: np.dtype[Any]) -> Any:
-    """A zeroed array of records that kernels can use, compiled or interpreted."""
-    array = np.zeros(rows, dtype=dtype)
-    return array.view(np.recarray) if INTERPRETED else array
-
-
-def as_records(array: Any) -> Any:
-    """An existing structured array in the form kernels can use."""
-    return array.view(np.recarray) if INTERPRETED else array
 
 
 def new_state(

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from quotewright.domain.kernel import records
 from quotewright.domain.messages import MESSAGE, RESPONSE
-from quotewright.engine.state import records
 from quotewright.market.l3 import ORDER_BOOK
 from quotewright.market.levels import BOOK
 
