@@ -12,25 +12,28 @@ APPLY, WAIT, OLD, DUPLICATE, GAP = Verdict.APPLY, Verdict.WAIT, Verdict.OLD, Ver
 
 
 @pytest.mark.parametrize(
-    ("rule", "first", "last", "verdict"),
+    ("rule", "first", "last", "previous", "verdict"),
     [
-        (SyncRule.SPOT, 95, 99, OLD),
-        (SyncRule.SPOT, 95, 100, OLD),
-        (SyncRule.SPOT, 95, 101, APPLY),
-        (SyncRule.SPOT, 101, 101, APPLY),
-        (SyncRule.SPOT, 101, 110, APPLY),
-        (SyncRule.SPOT, 102, 110, GAP),
-        (SyncRule.FUTURES, 95, 99, OLD),
-        (SyncRule.FUTURES, 95, 100, APPLY),
-        (SyncRule.FUTURES, 100, 110, APPLY),
-        (SyncRule.FUTURES, 101, 110, GAP),
+        (SyncRule.SPOT, 95, 99, 0, OLD),
+        (SyncRule.SPOT, 95, 100, 0, OLD),
+        (SyncRule.SPOT, 95, 101, 0, APPLY),
+        (SyncRule.SPOT, 101, 101, 0, APPLY),
+        (SyncRule.SPOT, 101, 110, 0, APPLY),
+        (SyncRule.SPOT, 102, 110, 0, GAP),
+        (SyncRule.FUTURES, 95, 99, 90, OLD),
+        (SyncRule.FUTURES, 95, 100, 90, APPLY),
+        (SyncRule.FUTURES, 100, 110, 98, APPLY),
+        (SyncRule.FUTURES, 105, 110, 100, APPLY),
+        (SyncRule.FUTURES, 105, 110, 101, GAP),
     ],
 )
-def test_the_first_difference_must_cover_the_snapshot(rule: SyncRule, first: int, last: int, verdict: Verdict) -> None:
+def test_the_first_difference_must_cover_the_snapshot(
+    rule: SyncRule, first: int, last: int, previous: int, verdict: Verdict
+) -> None:
     sync = DepthSync(rule)
-    assert sync.diff(first, last, first - 1, 0) is WAIT
+    assert sync.diff(first, last, previous, 0) is WAIT
     assert sync.snapshot(100)
-    assert sync.diff(first, last, first - 1, 0) is verdict
+    assert sync.diff(first, last, previous, 0) is verdict
     assert sync.synced is (verdict is not GAP)
 
 
@@ -78,6 +81,14 @@ def test_a_snapshot_older_than_a_book_in_sync_is_not_taken() -> None:
     assert sync.diff(121, 125, 0, 0) is APPLY
 
 
+def test_a_second_snapshot_at_an_applied_difference_joins_the_next_one() -> None:
+    sync = DepthSync(SyncRule.FUTURES)
+    sync.snapshot(100)
+    assert sync.diff(99, 110, 98, 0) is APPLY
+    assert sync.snapshot(110)
+    assert sync.diff(140, 150, 110, 0) is APPLY
+
+
 def test_ids_that_start_again_are_a_gap_not_a_stream_of_duplicates() -> None:
     sync = DepthSync(SyncRule.SPOT)
     sync.snapshot(100)
@@ -106,10 +117,10 @@ def test_a_whole_stream_applies_and_a_hole_in_it_is_found_at_once(
     covers = (lambda m: m[1] > taken_at) if rule is SyncRule.SPOT else (lambda m: m[1] >= taken_at)
     verdicts = [(number, sync.diff(*message, number)) for number, message in enumerate(messages) if number != missing]
     wanted = [number for number, message in enumerate(messages) if covers(message)]
-    if missing is None or missing not in wanted or missing == wanted[-1]:
-        assert GAP not in [verdict for _, verdict in verdicts] or rule is SyncRule.FUTURES
-        if rule is SyncRule.SPOT:
-            assert [n for n, verdict in verdicts if verdict is APPLY] == [n for n in wanted if n != missing]
+    needed = missing in wanted and messages[missing or 0][1] > taken_at
+    if not needed or missing == wanted[-1]:
+        assert [n for n, verdict in verdicts if verdict is APPLY] == [n for n in wanted if n != missing]
+        assert GAP not in [verdict for _, verdict in verdicts]
     else:
         after = [number for number, _ in verdicts if number > missing]
         assert dict(verdicts)[after[0]] is GAP

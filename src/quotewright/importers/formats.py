@@ -25,8 +25,8 @@ FORMATS: dict[str, Callable[[Sequence[Path], Instrument], Importer]] = {
 }
 
 UNSUPPORTED = {
-    "a cryptofeed recording": "it holds many venues' own wire formats and symbols in one file, each of which needs its "
-    "venue's book rules; only Binance's and Bitstamp's are built",
+    "a cryptofeed recording": "it wraps a venue's own wire format in records of many symbols, HTTP replies and float "
+    "times; neither that wrapping nor most of the venues are built",
     "a Hyperliquid WebSocket recording": "its books are cut to 20 levels with no update ids, and its venue has no "
     "importer yet",
     "a Bybit order book archive": "Bybit's snapshot and delta rules (u, seq) are not built yet",

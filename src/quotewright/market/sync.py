@@ -6,8 +6,10 @@ of the difference before it, `pu`. With `L` the snapshot's last update id:
 
                 drop before the join   the first applied has   every later one has
     spot        u <= L                 U <= L + 1 <= u         U <= previous u + 1
-    futures     u < L                  U <= L <= u             pu = previous u
+    futures     u < L                  pu <= L <= u            pu = previous u
 
+For futures the venue writes U <= L for the first one. Ids between pu and U belong to other symbols, so pu <= L
+misses nothing, and a second snapshot taken exactly at an applied difference joins the next one.
 A difference that breaks its rule is a gap: the book is invalid until a new snapshot.
 """
 
@@ -65,7 +67,7 @@ class DepthSync:
         if not self.synced:
             return Verdict.WAIT
         if not self._joined:
-            verdict = self._join(first, last)
+            verdict = self._join(first, last, previous)
         elif last <= self.last_id:
             verdict = Verdict.DUPLICATE if time <= self._last_time else Verdict.GAP
         elif self.rule is SyncRule.FUTURES:
@@ -80,8 +82,11 @@ class DepthSync:
             self.synced = False
         return verdict
 
-    def _join(self, first: int, last: int) -> Verdict:
-        held = self.last_id if self.rule is SyncRule.SPOT else self.last_id - 1
-        if last <= held:
+    def _join(self, first: int, last: int, previous: int) -> Verdict:
+        if self.rule is SyncRule.SPOT:
+            old, follows = last <= self.last_id, first <= self.last_id + 1
+        else:
+            old, follows = last < self.last_id, previous <= self.last_id
+        if old:
             return Verdict.OLD
-        return Verdict.APPLY if first <= held + 1 else Verdict.GAP
+        return Verdict.APPLY if follows else Verdict.GAP
