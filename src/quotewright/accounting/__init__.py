@@ -1,0 +1,1 @@
+"""Money and statistics of a finished run, computed from its journal alone."""
