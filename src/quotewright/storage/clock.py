@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from quotewright.domain.errors import InputError
 from quotewright.domain.units import parse_duration
 
 FASTEST = 1_000_000  # ns
+LARGEST = 366 * 86_400 * 10**9  # ns; more than that is a wrong unit, not a wrong clock
 
 
 def auto_offset(least_latency: int) -> int:
@@ -18,12 +20,16 @@ def auto_offset(least_latency: int) -> int:
 
 
 def choose_offset(text: str, least_latency: int) -> tuple[int, str]:
-    """The offset for `auto`, `none` or a duration such as `1.27s`, and how it was chosen.
+    """The offset (ns) for `auto`, `none` or a duration such as `1.27s`, and how it was chosen: auto, none, given.
 
-    `none` is refused by nothing: home times before venue times are then raised to them when loading.
+    Raises InputError for anything else, and for more than a year. An offset too small is no error: home times
+    before their venue times are raised to them when loading, and counted.
     """
     if text == "auto":
         return auto_offset(least_latency), "auto"
     if text == "none":
         return 0, "none"
-    return parse_duration(text, "clock-offset"), "given"
+    offset = parse_duration(text, "clock-offset")
+    if abs(offset) > LARGEST:
+        raise InputError("clock-offset", text, "is longer than a year; check the unit")
+    return offset, "given"

@@ -15,7 +15,7 @@ arrow: Any = _pyarrow  # ships no types
 parquet: Any = _parquet
 
 SCHEMA_VERSION = 1
-ROW_GROUP = 131_072
+ROW_GROUP = 131_072  # rows that are in memory at once, at least, when streaming
 
 COLUMNS: dict[str, str] = {
     "exch_ts": "int64",
@@ -28,27 +28,55 @@ COLUMNS: dict[str, str] = {
     "side": "int8",
     "flags": "uint16",
 }
+
 _FEW_VALUES = ["kind", "side", "flags"]
+_WIDE = {
+    "exch_ts": "DELTA_BINARY_PACKED",
+    "local_ts": "DELTA_BINARY_PACKED",
+    "seq": "PLAIN",  # whole updates repeat it, which zstd sees better in plain bytes
+    "order_id": "PLAIN",
+    "price": "BYTE_STREAM_SPLIT",  # its high bytes hardly change
+}
+_QTY = ("PLAIN", "BYTE_STREAM_SPLIT")  # which is smaller depends on the market
+_LEVEL = 9
+_VERSION_KEY = "quotewright_schema"
 
 
 def arrow_schema() -> Any:
     """The Arrow schema of an events file, version included."""
     fields = [arrow.field(name, getattr(arrow, kind)(), nullable=False) for name, kind in COLUMNS.items()]
-    return arrow.schema(fields, metadata={"quotewright_schema": str(SCHEMA_VERSION)})
+    return arrow.schema(fields, metadata={_VERSION_KEY: str(SCHEMA_VERSION)})
 
 
-def open_writer(path: str) -> Any:
-    """A ParquetWriter for events: zstd, deltas for the wide integers, dictionaries for the small ones."""
-    wide = {name: "DELTA_BINARY_PACKED" for name in COLUMNS if name not in _FEW_VALUES}
+def open_writer(sink: Any, qty_encoding: str) -> Any:
+    """A ParquetWriter for events: zstd, and for each column the encoding that suits it."""
     return parquet.ParquetWriter(
-        path,
+        sink,
         arrow_schema(),
         compression="zstd",
-        compression_level=6,
+        compression_level=_LEVEL,
         use_dictionary=_FEW_VALUES,
-        column_encoding=wide,
-        write_statistics=True,
+        column_encoding={**_WIDE, "qty": qty_encoding},
+        write_statistics=["exch_ts", "local_ts"],
     )
+
+
+def best_qty_encoding(table: Any) -> str:
+    """The encoding of quantities that makes this table smallest; the first of a file decides for all of it."""
+    quantities = table.select(["qty"])
+    sizes: list[int] = []
+    for encoding in _QTY:
+        sink = arrow.BufferOutputStream()
+        parquet.write_table(
+            quantities,
+            sink,
+            compression="zstd",
+            compression_level=_LEVEL,
+            use_dictionary=False,
+            column_encoding={"qty": encoding},
+        )
+        sizes.append(sink.tell())
+    return _QTY[sizes.index(min(sizes))]
 
 
 def to_table(events: EventArray) -> Any:
@@ -72,7 +100,7 @@ def check_schema(path: str, file: Any) -> None:
     """Raise DataError unless an opened ParquetFile holds exactly our columns in our version."""
     schema = file.schema_arrow
     metadata: dict[bytes, bytes] = schema.metadata or {}
-    version = metadata.get(b"quotewright_schema", b"none").decode()
+    version = metadata.get(_VERSION_KEY.encode(), b"none").decode("utf-8", "replace")
     if version != str(SCHEMA_VERSION):
         raise DataError(f"{path}: events schema version {version}, expected {SCHEMA_VERSION}: import it again")
     for name, kind in COLUMNS.items():
@@ -81,3 +109,5 @@ def check_schema(path: str, file: Any) -> None:
             raise DataError(f"{path}: column {name} is missing: import it again")
         if str(schema.field(index).type) != kind:
             raise DataError(f"{path}: column {name} is {schema.field(index).type}, expected {kind}: import it again")
+        if schema.field(index).nullable:
+            raise DataError(f"{path}: column {name} may be empty, which no event's is: import it again")

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from quotewright.domain.errors import DataError, InputError
-from quotewright.domain.events import EventArray
+from quotewright.domain.events import EventArray, empty_events
 from quotewright.domain.instrument import Instrument
-from quotewright.storage.schema import SCHEMA_VERSION, arrow, check_schema, parquet, to_events
-from quotewright.storage.writer import MANIFEST, dataset_hash
+from quotewright.storage.manifest import MANIFEST, dataset_folder, dataset_hash, read_manifest
+from quotewright.storage.rows import canonical_bytes, words
+from quotewright.storage.schema import arrow, check_schema, parquet, to_events
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], None]  # rows done, rows in all
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,7 @@ class Dataset:
 
     folder: Path
     manifest: dict[str, Any]
+    _sound: set[Path] = field(default_factory=set[Path], repr=False, compare=False)
 
     @property
     def instrument(self) -> Instrument:
@@ -53,47 +53,80 @@ class Dataset:
         return self.manifest["clock_offset"]
 
     @property
-    def max_latency(self) -> int:
-        """Longest time from the venue to the recorder, after the clock offset, ns."""
-        return max(0, int(self.manifest["quality"]["latency_ns"]["max"]) + self.clock_offset)
+    def files(self) -> list[dict[str, Any]]:
+        """The manifest's entries of the day files, in order."""
+        return self.manifest["files"]
 
-    def chunks(self) -> Iterator[EventArray]:
-        """The events in feed order, one Parquet row group at a time; raises DataError for a damaged file."""
-        for entry in self.manifest["files"]:
-            path = self._path(entry)
-            file = _open(path)
+    def chunks(self, first_day: str = "", last_day: str = "") -> Iterator[EventArray]:
+        """The events in feed order, one Parquet row group at a time, of the UTC days given (inclusive; "": no bound).
+
+        An update may straddle two chunks. Raises DataError for a damaged file, before the first of its rows.
+        """
+        for entry in self._between(first_day, last_day):
+            yield from self.file_chunks(entry)
+
+    def file_chunks(self, entry: dict[str, Any]) -> Iterator[EventArray]:
+        """The events of one day file; see `chunks`."""
+        path = self._checked(entry)
+        with _open(path) as file:
             if file.metadata.num_rows != entry["rows"]:
                 raise DataError(f"{path}: {file.metadata.num_rows} rows, the manifest says {entry['rows']}")
             for group in range(file.num_row_groups):
                 try:
                     yield to_events(file.read_row_group(group))
-                except (OSError, arrow.ArrowException) as error:
-                    raise DataError(f"{path}: row group {group} cannot be read: {error}") from error
+                except (OSError, ValueError, arrow.ArrowException) as error:
+                    raise DataError(f"{path}: row group {group} cannot be read ({error}): import it again") from error
 
-    def read(self) -> EventArray:
-        """All events in one array."""
-        return np.concatenate(list(self.chunks()))
+    def read(self, first_day: str = "", last_day: str = "") -> EventArray:
+        """All events of the UTC days given (inclusive; "": no bound) in one array, in feed order."""
+        entries = self._between(first_day, last_day)
+        events = empty_events(sum(entry["rows"] for entry in entries))
+        at = 0
+        for entry in entries:
+            for chunk in self.file_chunks(entry):
+                words(events)[at : at + len(chunk)] = words(chunk)
+                at += len(chunk)
+        return events
 
     def verify(self, progress: Progress | None = None) -> None:
         """Recompute every checksum and the content hash; raises DataError at the first that differs."""
-        rows = hashlib.sha256()
+        self._sound.clear()
+        digest = hashlib.sha256()
         done = 0
-        for entry in self.manifest["files"]:
-            path = self._path(entry)
-            _open(path)
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != entry["sha256"]:
-                    raise DataError(f"{path}: its SHA-256 is not the manifest's: import it again")
         for events in self.chunks():
-            rows.update(events.tobytes())
+            digest.update(canonical_bytes(events))
             done += len(events)
             if progress is not None:
                 progress(done, self.rows)
-        if dataset_hash(rows.hexdigest(), self.instrument, self.clock_offset) != self.hash:
+        if dataset_hash(digest.hexdigest(), self.instrument, self.clock_offset) != self.hash:
             raise DataError(f"{self.folder}: the events do not give the manifest's content hash: import it again")
 
-    def _path(self, entry: dict[str, Any]) -> Path:
-        return self.folder / self.manifest["data"] / f"{entry['day']}.parquet"
+    def _between(self, first_day: str, last_day: str) -> list[dict[str, Any]]:
+        for name, day in (("first day", first_day), ("last day", last_day)):
+            if day:
+                _check_day(name, day)
+        return [e for e in self.files if (first_day or e["day"]) <= e["day"] <= (last_day or e["day"])]
+
+    def _checked(self, entry: dict[str, Any]) -> Path:
+        """The path of a day file, its size and SHA-256 compared with the manifest's once."""
+        path = self.folder / self.manifest["data"] / f"{entry['day']}.parquet"
+        if path in self._sound:
+            return path
+        try:
+            with path.open("rb") as file:
+                size = file.seek(0, 2)
+                if size != entry["bytes"]:
+                    raise DataError(f"{path}: {size:,} bytes, the manifest says {entry['bytes']:,}: import it again")
+                file.seek(0)
+                if hashlib.file_digest(file, "sha256").hexdigest() != entry["sha256"]:
+                    raise DataError(f"{path}: its SHA-256 is not the manifest's: import it again")
+        except FileNotFoundError:
+            raise DataError(
+                f"{path}: named by the manifest but missing; if an import has just replaced the dataset, "
+                "open it again, otherwise import it again"
+            ) from None
+        self._sound.add(path)
+        return path
 
 
 class Store:
@@ -105,34 +138,36 @@ class Store:
         self.path = path
 
     def datasets(self) -> list[Dataset]:
-        """Every dataset, by name."""
-        return [self._load(path) for path in sorted(self.path.glob(f"*/*/{MANIFEST}"))]
+        """Every dataset, by name; raises DataError for a damaged manifest."""
+        paths = [path for path in self.path.glob(f"*/*/{MANIFEST}") if not path.parts[-3].startswith(".")]
+        return [Dataset(path.parent, read_manifest(path)) for path in sorted(paths)]
 
     def dataset(self, name: str) -> Dataset:
-        """The dataset of VENUE:SYMBOL; raises InputError naming what there is."""
+        """The dataset of VENUE:SYMBOL; raises InputError naming what there is, DataError for a damaged manifest."""
         venue, _, symbol = name.partition(":")
-        path = self.path / venue / symbol / MANIFEST
-        if not symbol or "/" in symbol or not path.is_file():
-            known = ", ".join(d.name for d in self.datasets()) or "nothing yet"
+        if not venue or not symbol:
+            raise InputError("instrument", name, "must be VENUE:SYMBOL, such as binance-usdm:BTCUSDT")
+        path = dataset_folder(self.path, venue, symbol) / MANIFEST
+        if not path.is_file():
+            found = sorted(self.path.glob(f"[!.]*/*/{MANIFEST}"))
+            known = ", ".join(f"{p.parts[-3]}:{p.parts[-2]}" for p in found) or "nothing yet"
             raise InputError("instrument", name, f"is not in {self.path}; it holds {known}")
-        return self._load(path)
+        return Dataset(path.parent, read_manifest(path))
 
-    def _load(self, path: Path) -> Dataset:
-        try:
-            manifest = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise DataError(f"{path}: not readable as JSON: {error}") from error
-        if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA_VERSION:  # pyright: ignore[reportUnknownMemberType]
-            raise DataError(f"{path}: not a manifest of schema version {SCHEMA_VERSION}: import it again")
-        return Dataset(path.parent, manifest)  # pyright: ignore[reportUnknownArgumentType]
+
+def _check_day(name: str, day: str) -> None:
+    try:
+        sound = date.fromisoformat(day).isoformat() == day
+    except ValueError:
+        sound = False
+    if not sound:
+        raise InputError(name, day, "must be a day such as 2024-08-08")
 
 
 def _open(path: Path) -> Any:
-    if not path.is_file():
-        raise DataError(f"{path}: named by the manifest but missing: import it again")
     try:
         file = parquet.ParquetFile(path)
-    except (OSError, arrow.ArrowException) as error:
+    except (OSError, ValueError, arrow.ArrowException) as error:
         raise DataError(f"{path}: not a readable Parquet file ({error}): import it again") from error
     check_schema(str(path), file)
     return file

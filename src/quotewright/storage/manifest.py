@@ -1,0 +1,97 @@
+"""The manifest of a dataset: what it holds, where from, and the hash that names it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from quotewright.domain.errors import DataError, InputError, QuotewrightError
+from quotewright.domain.instrument import Instrument
+from quotewright.storage.schema import SCHEMA_VERSION
+
+MANIFEST = "manifest.json"
+DAY = 86_400 * 10**9  # ns
+_DAY_NAME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class _File(msgspec.Struct):
+    day: str
+    rows: int
+    bytes: int
+    sha256: str
+    first_ts: int
+    last_ts: int
+    lag: int
+
+
+class _Form(msgspec.Struct):
+    """What must be there, and of which type; more may be, and is kept as it is."""
+
+    hash: str
+    rows_sha256: str
+    data: str
+    instrument: dict[str, Any]
+    clock_offset: int
+    rows: int
+    first_ts: int
+    last_ts: int
+    files: list[_File]
+
+
+def dataset_hash(rows_digest: str, instrument: Instrument, clock_offset: int) -> str:
+    """The content hash that names a dataset: its rows, its instrument and its clock offset.
+
+    `rows_digest` is the SHA-256 (hexadecimal) over the canonical bytes of all rows in feed order.
+    """
+    text = json.dumps([SCHEMA_VERSION, rows_digest, instrument.to_dict(), clock_offset], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def encode(manifest: Mapping[str, Any]) -> bytes:
+    """A manifest as the bytes of its file."""
+    return json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read and check a manifest file; raises DataError if it is damaged, of another version, or was edited."""
+    try:
+        manifest: Any = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise DataError(f"{path}: is gone; open the store again") from None
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path}: not readable as JSON ({error}): import it again") from error
+    version: Any = cast("dict[str, Any]", manifest).get("schema") if isinstance(manifest, dict) else None
+    if version != SCHEMA_VERSION:
+        raise DataError(f"{path}: a manifest of schema version {version}, expected {SCHEMA_VERSION}: import it again")
+    try:
+        form = msgspec.convert(manifest, _Form)
+        instrument = Instrument(**form.instrument)
+    except (msgspec.ValidationError, TypeError, QuotewrightError) as error:
+        raise DataError(f"{path}: damaged ({error}): import it again") from error
+    named = dataset_hash(form.rows_sha256, instrument, form.clock_offset)
+    if named != form.hash or sum(entry.rows for entry in form.files) != form.rows or not form.files:
+        raise DataError(f"{path}: its figures do not fit its own content hash; it was edited: import it again")
+    days = [entry.day for entry in form.files]
+    if Path(form.data).name != form.data or not all(_DAY_NAME.fullmatch(day) for day in days) or sorted(days) != days:
+        raise DataError(f"{path}: names files that no import writes: import it again")
+    return cast("dict[str, Any]", manifest)
+
+
+def utc_day(ns: int) -> str:
+    """The UTC day of a time in ns since the epoch, YYYY-MM-DD."""
+    return str(date(1970, 1, 1) + timedelta(days=ns // DAY))
+
+
+def dataset_folder(store: Path, venue: str, symbol: str) -> Path:
+    """Where a dataset lies; raises InputError for names that are no plain folder names."""
+    for field, name in (("venue", venue), ("symbol", symbol)):
+        if not name or name.startswith(".") or Path(name).name != name or not name.isprintable():
+            raise InputError(field, name, "cannot be a folder's name")
+    return store / venue / symbol
