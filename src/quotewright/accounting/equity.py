@@ -10,8 +10,8 @@ import numpy as np
 from quotewright.accounting.attribution import ProfitPath
 from quotewright.domain.journal import Record
 
-YEAR_NS = 365 * 86_400 * 10**9  # crypto trades every day
-FIRM_SPAN_NS = 30 * 86_400 * 10**9  # below this an annualised figure is only indicative
+DAY_NS = 86_400 * 10**9  # sampled over less, an annualised figure is not meaningful
+YEAR_NS = 365 * DAY_NS  # crypto trades every day
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Sharpe:
 
     `annualised` multiplies by √(365 days / interval): continuous trading, changes taken as uncorrelated, no
     risk-free rate. Equity changes, not returns on capital: the ratio is the same for any fixed capital.
-    None with fewer than two samples or without variation. `indicative`: sampled over less than 30 days.
+    None with fewer than two samples or without variation. `meaningful`: sampled over a day or more.
     """
 
     interval_ns: int
@@ -37,7 +37,7 @@ class Sharpe:
     span_ns: int
     per_interval: float | None
     annualised: float | None
-    indicative: bool
+    meaningful: bool
 
 
 def drawdown(path: ProfitPath) -> Drawdown:
@@ -59,4 +59,4 @@ def sharpe(path: ProfitPath, interval_ns: int) -> Sharpe:
     if samples > 1 and len(set(changes.tolist())) > 1:
         ratio = float(np.mean(changes) / np.std(changes, ddof=1))
     annual = ratio * math.sqrt(YEAR_NS / interval_ns) if ratio is not None else None
-    return Sharpe(interval_ns, samples, span, ratio, annual, span < FIRM_SPAN_NS)
+    return Sharpe(interval_ns, samples, span, ratio, annual, span >= DAY_NS)
