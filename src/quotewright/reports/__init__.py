@@ -1,0 +1,1 @@
+"""Runs shown to people: one HTML page, a terminal table, several runs side by side. From the journal alone."""
