@@ -46,10 +46,11 @@ class Market:
         if last.kind in DEPTH_KINDS:
             self.depth_seq = last.seq
             if self.by_order or not self.best_seq > last.seq:
+                self.best_seq = 0
                 self.touch = {side: self.depth_best(side) for side in (BID, ASK)}
         elif last.kind == ev.BEST and not self.by_order:
-            self.best_seq = max(self.best_seq, last.seq)
             if last.seq == 0 or last.seq >= self.depth_seq:
+                self.best_seq = last.seq
                 self.touch = {row.side: (row.price, row.qty) for row in rows}
 
     def depth(self, side: int, price: int) -> int:

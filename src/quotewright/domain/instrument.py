@@ -20,13 +20,15 @@ from typing import Any, Literal
 import numpy as np
 
 from quotewright.domain.errors import InputError
-from quotewright.domain.units import INT64_MAX, RATE_SCALE, Step, format_fraction, parse_rate
+from quotewright.domain.units import INT64_MAX, RATE_SCALE, Step, format_fraction, parse_decimal, parse_rate
 
 SPOT = 0
 LINEAR = 1
 INVERSE = 2
 KINDS = {"spot": SPOT, "linear": LINEAR, "inverse": INVERSE}
 ASSET_ATOM = Fraction(1, 10**8)  # venues keep balances and fees to eight decimals
+
+PLAUSIBLE = 10**7  # of the settle asset: amounts up to here must never overflow
 
 InstrumentKind = Literal["spot", "linear", "inverse"]
 
@@ -128,30 +130,37 @@ class Instrument:
 
     @property
     def atoms_per_lot(self) -> int:
-        """Position atoms in a lot: more than 1 only for spot lots coarser than 1e-8."""
-        atoms = self.qty_step.fraction / ASSET_ATOM
-        return int(atoms) if self.kind == "spot" and atoms.denominator == 1 else 1
+        """Position atoms in a lot: more than 1 only for spot lots coarser than 1e-8 of the base asset.
+
+        A power of ten as fine as 1e-8 allows, but coarser where prices are so small that PLAUSIBLE amounts
+        would not fit 64 bits otherwise; a base-asset fee is then rounded up to the coarser atom.
+        """
+        finest = self.qty_step.fraction / ASSET_ATOM
+        if self.kind != "spot" or finest.denominator != 1:
+            return 1
+        atoms = 1
+        while atoms * 10 <= finest and finest % (atoms * 10) == 0 and self._fits(atoms * 10):
+            atoms *= 10
+        return atoms
 
     @property
     def money_unit(self) -> Fraction:
         """One money unit in the settle asset, exact."""
         if self.kind == "inverse":
             return ASSET_ATOM
-        value = self._half_tick_value
-        return Fraction(
-            math.gcd(value.numerator * ASSET_ATOM.denominator, ASSET_ATOM.numerator * value.denominator),
-            value.denominator * ASSET_ATOM.denominator,
-        )
+        return _common_unit(self._half_tick_value(self.atoms_per_lot))
 
     @property
     def linear_value(self) -> int:
         """Spot and linear: money units of one position atom at a price of half a tick."""
-        return 0 if self.kind == "inverse" else int(self._half_tick_value / self.money_unit)
+        return 0 if self.kind == "inverse" else int(self._half_tick_value(self.atoms_per_lot) / self.money_unit)
 
-    @property
-    def _half_tick_value(self) -> Fraction:
+    def _half_tick_value(self, atoms_per_lot: int) -> Fraction:
         contract = Step.parse(self.contract_size, "contract_size").fraction
-        return self.price_step.fraction * contract * self.qty_step.fraction / (2 * self.atoms_per_lot)
+        return self.price_step.fraction * contract * self.qty_step.fraction / (2 * atoms_per_lot)
+
+    def _fits(self, atoms_per_lot: int) -> bool:
+        return PLAUSIBLE / _common_unit(self._half_tick_value(atoms_per_lot)) <= 2**62
 
     @property
     def inverse_value(self) -> int:
@@ -182,8 +191,10 @@ class Instrument:
 
     def notional_units(self, text: str) -> int:
         """A settle-asset amount in money units, rounded up to the next whole unit."""
-        step = Step(1, 18).count(text, "notional")
-        return -int(-Fraction(step, 10**18) / self.money_unit // 1)
+        digits, scale = parse_decimal(text, "notional")
+        if digits < 0:
+            raise InputError("notional", text, "must not be negative")
+        return math.ceil(Fraction(digits, 10**scale) / self.money_unit)
 
     def to_record(self, venue_index: int) -> Any:
         """The instrument as one INSTRUMENT record for the compiled core."""
@@ -223,12 +234,18 @@ class Instrument:
         return max(10**12 // self.atoms_per_lot, 1)
 
     def _refuse_overflow(self) -> None:
-        """A day's turnover of 1e8 in the quote asset must fit 62 bits of money units."""
-        plausible = Fraction(10**8)
-        units = plausible / self.money_unit if self.kind != "inverse" else Fraction(10**6) / ASSET_ATOM
-        if units > 2**62:
-            raise InputError(
-                "tick", self.tick, f"with lot {self.lot} makes money units so small that 1e8 {self.quote} overflow"
-            )
-        if self.kind == "inverse" and self.inverse_value > 2**53:
-            raise InputError("contract_size", self.contract_size, "with this tick can overflow 64 bits")
+        """PLAUSIBLE amounts of the settle asset must fit 62 bits of money units."""
+        if self.kind == "inverse":
+            if self.inverse_value > 2**53:
+                raise InputError("contract_size", self.contract_size, "with this tick can overflow 64 bits")
+        elif not self._fits(1):
+            fix = f"with lot {self.lot} makes money units so small that {PLAUSIBLE} {self.quote} overflow 64 bits"
+            raise InputError("tick", self.tick, fix)
+
+
+def _common_unit(value: Fraction) -> Fraction:
+    """The largest amount of which both `value` and 1e-8 are whole multiples."""
+    return Fraction(
+        math.gcd(value.numerator * ASSET_ATOM.denominator, ASSET_ATOM.numerator * value.denominator),
+        value.denominator * ASSET_ATOM.denominator,
+    )

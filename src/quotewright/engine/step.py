@@ -10,7 +10,7 @@ from typing import Any
 
 from quotewright.domain.events import ADD, CHANGE, CLEAR, DELETE, FUNDING, LAST, STATUS, TRADE
 from quotewright.domain.journal import FEE_IN_BASE, FILL_TAKER, MARKOUT_HORIZONS, Record, Refusal
-from quotewright.domain.kernel import subkernel
+from quotewright.domain.kernel import kernel, subkernel
 from quotewright.domain.money import charge, equity_of, signed_cash, value_of
 from quotewright.domain.quotes import ON_FILL, ON_TIMER, ON_TOUCH, ON_TRADE
 from quotewright.engine.commands import cancel_all, flush_refusals
@@ -350,7 +350,7 @@ def _sides_at_touch(state: Any, leg: int) -> int:
     return flags
 
 
-@subkernel
+@kernel
 def on_end(state: Any) -> None:
     """Close the journal with every leg's final cash, position and mark."""
     for leg in range(len(state.legs)):

@@ -67,7 +67,7 @@ def finish_update(book: Any, row: Any) -> int:
             book.ask_qty = level_qty(book, ASK, book.ask) if book.ask > 0 else 0
         if follow_market(book) != OK:
             return BOOK_FULL
-    if 0 < book.bid < book.ask:
+    if book.valid == 1 and 0 < book.bid < book.ask:
         book.mid2 = book.bid + book.ask
     return OK
 

@@ -43,7 +43,7 @@ def on_message(vs: Any, message: Any, now: int) -> None:
     left = message.qty - vs.resting[slot].filled if known else 0
     if known and left <= 0:
         take_off(vs, now, slot, 0)
-    elif known and left < vs.resting[slot].leaves:
+    elif known and left <= vs.resting[slot].leaves:
         order = vs.resting[slot]
         order.qty = message.qty
         order.leaves = left
@@ -97,6 +97,8 @@ def _on_place(vs: Any, message: Any, now: int) -> None:
         respond(vs, now, REJECTED, message.order, slot, leg, side, reason)
         return
     order = vs.resting[slot]
+    vs.venue[0].placed += 1
+    order.number = vs.venue[0].placed
     order.id = message.order
     order.price = price
     order.qty = message.qty

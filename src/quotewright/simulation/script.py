@@ -124,14 +124,16 @@ def _queue_messages(venue: VenueState, messages: npt.NDArray[Any], ids: list[int
 
 def _resting(venue: VenueState, pairs: list[tuple[int, int]]) -> npt.NDArray[Any]:
     rows: list[tuple[Any, ...]] = []
+    numbers: dict[int, int] = {}
     for queue in venue.queues:
         slot = int(queue["first"])
         while slot >= 0:
             order = venue.resting[slot]
             agent, instrument = pairs[int(order["leg"])]
+            numbers[int(order["id"])] = int(order["number"])
             rows.append(
                 (order["id"], agent, instrument, order["side"], order["price"], order["leaves"], order["ahead"])
             )
             slot = int(order["next"])
-    rows.sort(key=lambda row: (row[1], row[0]))
+    rows.sort(key=lambda row: (row[1], numbers[int(row[0])]))
     return np.array(rows, dtype=RESTS)

@@ -29,7 +29,7 @@ VENUE = np.dtype(
         ("response_seq", "i8"),
         ("free_message", "i8"),
         ("free_response", "i8"),
-        ("arrivals", "i8"),  # our orders ever placed on a book, for time priority
+        ("placed", "i8"),  # our orders ever accepted
         ("trades", "i8"),  # stamps the worlds' scratch fields
         ("consumed", "i8"),  # rows in use of the consumed table
         ("queue_model", "i8"),
@@ -52,7 +52,8 @@ RESTING = np.dtype(
         ("ahead_at_entry", "i8"),
         ("seen", "i8"),  # recorded lots at the level when last looked at
         ("traded", "i8"),  # recorded volume at the level since then
-        ("arrival", "i8"),  # among our orders; on an L3 book, among all of them
+        ("arrival", "i8"),  # on an L3 book: among all its orders
+        ("number", "i8"),  # among all our orders ever placed
         ("leg", "i4"),
         ("world", "i4"),
         ("instrument", "i4"),

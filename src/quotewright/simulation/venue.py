@@ -25,14 +25,15 @@ def on_event(vs: Any, row: Any) -> int:
     book = vs.books[instrument]
     kind = row.kind
     status = apply_row(book, row)
-    if kind in (LEVEL, BEST):
+    if kind == LEVEL or (kind == BEST and book.l3 == 0):
         queue = vs.queues[queue_of(instrument, row.side)]
         if queue.best and reaches(row.side, row.price, queue.worst):
             queue.stirred = 1
         if vs.venue[0].consumed:
             refresh(vs, instrument, row.side, row.price)
     elif kind == TRADE:
-        _on_trade(vs, row)
+        if row.side != 0:  # a bar's print has no aggressor
+            _on_trade(vs, row)
     elif kind in (ADD, CHANGE, DELETE, CLEAR):
         status = _on_orders(vs, row, book)
     if status == OK and row["flags"] & LAST:
@@ -56,12 +57,12 @@ def _on_orders(vs: Any, row: Any, book: Any) -> int:
         vs.queues[2 * instrument + 1].stirred = 1
         if not book.l3:
             return OK
+    if vs.venue[0].consumed and row.kind != CLEAR:
+        refresh(vs, instrument, row.side, row.price)
     orders = vs.l3[instrument]
     status = apply_order_row(orders, book, row)
     if status in (L3_UNKNOWN, L3_DUPLICATE):
         return OK
-    if vs.venue[0].consumed and row.kind != CLEAR:
-        refresh(vs, instrument, row.side, row.price)
     if orders.gone_qty > 0:
         slot = vs.queues[queue_of(instrument, orders.gone_side)].first
         while slot >= 0:

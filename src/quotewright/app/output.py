@@ -1,0 +1,67 @@
+"""What every command shares: where text goes, how progress is shown, how errors end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+
+from quotewright.domain.errors import QuotewrightError
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, highlight=False)
+
+Progress = Callable[[int, int], None]
+
+EXIT_CODES = """Exit codes: 0 done; 1 a bug in quotewright; 2 wrong input or usage; 3 damaged or missing data;
+4 an optional package is missing; 5 paused; 6 halted; 130 interrupted."""
+
+
+def emit(value: Any) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def fail(error: QuotewrightError, as_json: bool) -> int:
+    """Tell an error on standard error (and as JSON on standard output); returns its exit code."""
+    if as_json:
+        detail = {name: str(value) for name, value in vars(error).items()}
+        emit({"error": {"type": type(error).__name__, "message": str(error), **detail}})
+    err.print(f"[bold red]error[/] {error}", markup=True, soft_wrap=True)
+    return error.exit_code
+
+
+@contextmanager
+def progress_bar(label: str, unit: str, quiet: bool) -> Iterator[Progress]:
+    """A bar on standard error with rate and time left; silent when `quiet` or not on a terminal."""
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} / {task.total:,.0f} " + unit),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as bar:
+        task = bar.add_task(label, total=None)
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield progress
+
+
+def telling(quiet: bool) -> Callable[[str], None]:
+    """Says on standard error what is being compiled, so that nobody waits in silence."""
+
+    def tell(what: str) -> None:
+        if not quiet:
+            err.print(f"[dim]preparing {what} (compiled once, then cached)[/]")
+
+    return tell

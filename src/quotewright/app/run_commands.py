@@ -1,0 +1,206 @@
+"""`quotewright demo | replay | strategies | doctor`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from quotewright.app.output import emit, out, progress_bar, telling
+from quotewright.domain.errors import InputError
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+DEMO_SECONDS = 900
+DEMO_SEED = 7
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    app.command("demo", epilog="Example: quotewright demo --preset turbulent")(demo)
+    app.command(
+        "replay",
+        epilog="Example: quotewright replay --store data --instrument binance-usdm:BTCUSDT --strategy glft "
+        "--param gamma=0.05 --out out/glft",
+    )(replay_command)
+    app.command("strategies", epilog="Example: quotewright strategies glft")(strategies)
+    app.command("doctor", epilog="Example: quotewright doctor --store data")(doctor)
+
+
+def demo(
+    preset: Annotated[str, typer.Option(help="Market: calm, transitional or turbulent.")] = "transitional",
+    seconds: Annotated[int, typer.Option(min=10, max=86_400, help="Length of the market.")] = DEMO_SECONDS,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the market.")] = DEMO_SEED,
+    to: Annotated[Path, typer.Option("--out", help="Folder for store, run and report.")] = Path("out/demo"),
+    as_json: JsonOption = False,
+) -> None:
+    """Make a market, replay four market makers through it order by order, and report."""
+    from quotewright.sessions.agents import AgentSpec
+    from quotewright.sessions.replay import ReplaySpec
+    from quotewright.sessions.synthetic import make_market
+    from quotewright.storage.store import Store
+
+    store = to / "store"
+    telling(as_json)("the synthetic market")
+    with progress_bar(f"making {seconds} s of a {preset} market", "s", as_json) as progress:
+        name = make_market(store, preset, seed, seconds, progress)
+    dataset = Store(store).dataset(name)
+    names = ("symmetric", "avellaneda_stoikov", "glft", "ladder")
+    spec = ReplaySpec([AgentSpec(name=strategy, strategy=strategy) for strategy in names], seed=seed)
+    command = ["quotewright", "demo", "--preset", preset, "--seconds", str(seconds), "--seed", str(seed)]
+    _run([dataset], spec, to / "run", command, as_json)
+    if not as_json:
+        out.print(
+            "\nWhat to try next:\n"
+            f"  quotewright demo --preset turbulent --out out/turbulent     the same makers where flow is informed\n"
+            f"  quotewright replay --store {store} --instrument {name} --strategy glft --out out/mine\n"
+            f"  quotewright compare {to / 'run'} out/mine\n"
+            "  quotewright data import --help                              your own recordings\n"
+        )
+
+
+def replay_command(
+    to: Annotated[Path, typer.Option("--out", help="Folder for journal, record and report.")],
+    store: Annotated[Path | None, typer.Option("--store", help="Folder of the store.")] = None,
+    instrument: Annotated[list[str] | None, typer.Option("--instrument", help="VENUE:SYMBOL; may be repeated.")] = None,
+    strategy: Annotated[str | None, typer.Option("--strategy", help="Name, or path of a Python file.")] = None,
+    param: Annotated[list[str] | None, typer.Option("--param", help="name=value; may be repeated.")] = None,
+    agents: Annotated[Path | None, typer.Option("--agents", help="TOML file with [[agent]] tables.")] = None,
+    journal: Annotated[
+        Path | None, typer.Option("--journal", help="Run folder to repeat from its journal; needs only --store.")
+    ] = None,
+    queue_model: Annotated[
+        str, typer.Option("--queue-model", help="risk-averse, proportional, power or log.")
+    ] = "risk-averse",
+    power: Annotated[float, typer.Option(help="Exponent of the power queue model.")] = 2.0,
+    entry_latency: Annotated[str, typer.Option("--entry-latency", help="Order to venue, such as 5ms.")] = "5ms",
+    response_latency: Annotated[str, typer.Option("--response-latency", help="Answer back, such as 5ms.")] = "5ms",
+    latency_file: Annotated[
+        Path | None, typer.Option("--latency-file", help="CSV of measured latencies (entry_ns,response_ns).")
+    ] = None,
+    mark_interval: Annotated[str, typer.Option("--mark-interval", help="How often positions are marked.")] = "1s",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of sampled latencies.")] = 0,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Skip the HTML report.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Replay agents over recordings; writes the journal and a report, and prints the result."""
+    from quotewright.domain.units import parse_duration
+    from quotewright.sessions.agents import AgentSpec, parse_params, read_agents
+    from quotewright.sessions.replay import ReplaySpec
+    from quotewright.sessions.venue_options import VenueOptions
+    from quotewright.storage.store import Store
+
+    if store is None:
+        raise InputError("store", "", "give the folder of the store with --store")
+    opened = Store(store)
+    if journal is not None:
+        _repeat(journal, opened, to, as_json)
+        return
+    if not instrument:
+        raise InputError("instrument", "", "give at least one with --instrument VENUE:SYMBOL")
+    if agents is not None and (strategy or param):
+        raise InputError("agents", str(agents), "cannot be combined with --strategy and --param")
+    if agents is not None:
+        specs = read_agents(agents)
+    elif strategy is not None:
+        specs = [AgentSpec(Path(strategy).stem, strategy, parse_params(param or []))]
+    else:
+        raise InputError("strategy", "", "give one with --strategy, or several in a file with --agents")
+    for name in set(instrument):
+        if instrument.count(name) > 1:
+            raise InputError("instrument", name, "is given twice")
+    venue = VenueOptions(
+        queue_model,
+        power,
+        parse_duration(entry_latency, "entry-latency"),
+        parse_duration(response_latency, "response-latency"),
+        str(latency_file or ""),
+    )
+    spec = ReplaySpec(specs, venue, seed, parse_duration(mark_interval, "mark-interval"))
+    datasets = [opened.dataset(name) for name in instrument]
+    _run(datasets, spec, to, ["quotewright", *sys.argv[1:]], as_json, report=not no_report)
+
+
+def _run(datasets: list[Any], spec: Any, to: Path, command: list[str], as_json: bool, *, report: bool = True) -> None:
+    from quotewright.accounting.runs import load_run
+    from quotewright.accounting.summary import summary
+    from quotewright.sessions.replay import replay
+
+    with progress_bar("replaying", "events", as_json) as progress:
+        replay(datasets, spec, to, command=command, progress=progress, told=telling(as_json))
+    page = to / "report.html"
+    if report:
+        from quotewright.reports.html import write_report
+
+        telling(as_json)("the report") if not as_json else None
+        write_report(to, page)
+    run = load_run(to)
+    if as_json:
+        emit(summary(run))
+        return
+    from quotewright.reports.terminal import table
+
+    out.print(table(run))
+    if report:
+        out.print(f"report   {page}")
+    out.print(f"journal  {to / 'journal.parquet'}")
+
+
+def _repeat(journal: Path, store: Any, to: Path, as_json: bool) -> None:
+    from quotewright.sessions.repeat import repeat_from_journal
+
+    with progress_bar("repeating", "events", as_json) as progress:
+        result = repeat_from_journal(journal, store, to, progress=progress, told=telling(as_json))
+    if as_json:
+        emit(result)
+    else:
+        out.print(f"[green]same commands[/]: {result['commands']:,} commands and {result['records']:,} records agree")
+
+
+def strategies(
+    name: Annotated[str | None, typer.Argument(help="A strategy, to show its parameters.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the strategies, or one strategy's parameters with units and ranges."""
+    from rich.table import Table
+
+    from quotewright.strategies.catalogue import CATALOGUE, find
+
+    if name is None:
+        if as_json:
+            emit({key: {"doc": s.doc, "source": s.source} for key, s in CATALOGUE.items()})
+            return
+        table = Table("strategy", "what it does", "source", box=None)
+        for key, s in CATALOGUE.items():
+            table.add_row(key, s.doc, s.source)
+        out.print(table)
+        return
+    strategy = find(name)
+    if as_json:
+        emit(strategy.schema())
+        return
+    out.print(f"[bold]{strategy.name}[/]  {strategy.doc}\n{strategy.source}")
+    table = Table("parameter", "default", "range", "unit", "meaning", box=None)
+    for p in strategy.params:
+        table.add_row(p.name, f"{p.default:g}", f"{p.low:g} … {p.high:g}", p.unit, p.doc)
+    out.print(table)
+
+
+def doctor(
+    store: Annotated[Path | None, typer.Option("--store", help="Also check this store.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the installation: versions, compiler cache, disk, and a store if given."""
+    from quotewright.app.checks import run_checks
+
+    checks = run_checks(store)
+    if as_json:
+        emit(checks)
+    else:
+        for check in checks:
+            mark = "[green]ok[/]  " if check["ok"] else "[red]bad[/] "
+            out.print(f"{mark}{check['name']}: {check['detail']}")
+    if not all(check["ok"] for check in checks):
+        raise typer.Exit(3)

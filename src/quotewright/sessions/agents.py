@@ -1,0 +1,117 @@
+"""Which agents a session runs: from the command line, from a TOML file, or from a run's record."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from quotewright.domain.errors import InputError
+from quotewright.risk.profile import RiskProfile
+
+_KEYS = (
+    "name",
+    "strategy",
+    "params",
+    "limits",
+    "world",
+    "instruments",
+    "interval_ms",
+    "price_tolerance",
+    "qty_tolerance",
+)
+
+
+@dataclass(frozen=True)
+class AgentSpec:
+    """One agent: a strategy with its parameters and limits, in a world, on some of the session's instruments.
+
+    `instruments` empty means all of them. `interval_ms` 0 means the strategy's own. `price_tolerance` is in ticks,
+    `qty_tolerance` a share of the order.
+    """
+
+    name: str
+    strategy: str
+    params: Mapping[str, float] = field(default_factory=dict[str, float])
+    limits: RiskProfile = field(default_factory=RiskProfile)
+    world: str = ""  # empty: a world of its own
+    instruments: tuple[str, ...] = ()
+    interval_ms: float = 0.0
+    price_tolerance: int = 0
+    qty_tolerance: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a run's record; `agent_from_dict` reads them back."""
+        return {**asdict(self), "params": dict(self.params), "instruments": list(self.instruments)}
+
+
+def agent_from_dict(given: Mapping[str, Any], number: int) -> AgentSpec:
+    """One agent from a table of settings; raises InputError naming the agent, the field and the fix."""
+    where = f"agent {number}"
+    for key in given:
+        if key not in _KEYS:
+            raise InputError(f"{where}: {key}", given[key], f"is not a setting; they are {', '.join(_KEYS)}")
+    if "strategy" not in given:
+        raise InputError(f"{where}: strategy", "", "is missing; `quotewright strategies` lists them")
+    params: dict[str, Any] = dict(given.get("params", {}))
+    for name, value in params.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InputError(f"{where}: params.{name}", value, "must be a number")
+    tolerance = given.get("price_tolerance", 0)
+    if not isinstance(tolerance, int) or tolerance < 0:
+        raise InputError(f"{where}: price_tolerance", tolerance, "must be a whole number of ticks, 0 or more")
+    share = float(given.get("qty_tolerance", 0.0))
+    if not 0 <= share < 1:
+        raise InputError(f"{where}: qty_tolerance", share, "must lie in [0, 1)")
+    interval = float(given.get("interval_ms", 0.0))
+    if interval != 0 and not 0.001 <= interval <= 86_400_000:
+        raise InputError(f"{where}: interval_ms", interval, "must lie in [0.001, 86400000]")
+    return AgentSpec(
+        name=str(given.get("name", f"{given['strategy']}-{number}")),
+        strategy=str(given["strategy"]),
+        params={name: float(value) for name, value in params.items()},
+        limits=RiskProfile.from_dict(dict(given.get("limits", {}))),
+        world=str(given.get("world", "")),
+        instruments=tuple(str(i) for i in given.get("instruments", ())),
+        interval_ms=interval,
+        price_tolerance=tolerance,
+        qty_tolerance=share,
+    )
+
+
+def read_agents(path: Path) -> list[AgentSpec]:
+    """The `[[agent]]` tables of a TOML file; raises InputError if it cannot be read or names an agent twice."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError("agents", str(path), f"cannot be read as TOML: {error}") from error
+    tables = content.get("agent")
+    if not isinstance(tables, list) or not tables:
+        raise InputError("agents", str(path), "has no [[agent]] table")
+    agents = [agent_from_dict(table, number) for number, table in enumerate(tables, 1)]  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
+    check_names(agents)
+    return agents
+
+
+def check_names(agents: Sequence[AgentSpec]) -> None:
+    """Raise InputError if two agents share a name."""
+    names = [agent.name for agent in agents]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError("name", name, "is the name of more than one agent")
+
+
+def parse_params(pairs: Sequence[str]) -> dict[str, float]:
+    """`key=value` pairs of the command line; raises InputError naming the pair."""
+    params: dict[str, float] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise InputError("param", pair, "write it as name=value, such as gamma=0.1")
+        try:
+            params[key] = float(value)
+        except ValueError:
+            raise InputError(f"param {key}", value, "is not a number") from None
+    return params

@@ -1,0 +1,136 @@
+"""The only chooser of clock, feed and venue: a replay is recorded feed × replay venue under a virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from quotewright.domain.errors import DataError, InputError
+from quotewright.domain.instrument import INSTRUMENT
+from quotewright.domain.journal import POST_ONLY
+from quotewright.domain.kernel import as_records
+from quotewright.engine.functions import bind_functions
+from quotewright.engine.state import LEG, EngineState, new_state
+from quotewright.risk.limits import LIMITS
+from quotewright.sessions.agents import AgentSpec, check_names
+from quotewright.sessions.venue_options import VenueOptions
+from quotewright.simulation.state import QUEUE_MODELS, VenueState, new_venue
+from quotewright.storage.store import Dataset
+from quotewright.strategies.catalogue import find
+
+MILLISECOND = 1_000_000
+
+
+@dataclass(frozen=True)
+class Wired:
+    """A replay ready to run, and what its record needs to say."""
+
+    state: EngineState
+    venue: VenueState
+    pairs: list[tuple[int, int]]  # (agent, instrument) of each leg
+    limits: list[dict[str, int]]
+
+
+def wire(
+    datasets: Sequence[Dataset],
+    agents: Sequence[AgentSpec],
+    options: VenueOptions,
+    *,
+    seed: int,
+    mark_interval_ns: int,
+    told: Callable[[str], None] | None = None,
+    in_flight: int = 65_536,
+) -> Wired:
+    """Bind agents to instruments, strategies and limits; `told` hears which strategy is being compiled."""
+    check_names(agents)
+    names = [dataset.name for dataset in datasets]
+    venues = sorted({dataset.instrument.venue for dataset in datasets})
+    instruments = np.zeros(len(datasets), INSTRUMENT)
+    for index, dataset in enumerate(datasets):
+        instruments[index] = dataset.instrument.to_record(venues.index(dataset.instrument.venue))[0]
+    strategies = [find(agent.strategy) for agent in agents]
+    distinct = {agent.strategy: strategy for agent, strategy in zip(agents, strategies, strict=True)}
+    order = list(distinct)
+    worlds = _worlds(agents)
+    pairs: list[tuple[int, int]] = []
+    rows: list[dict[str, int]] = []
+    limits: list[dict[str, int]] = []
+    params: list[Any] = []
+    cells = 0
+    for number, (agent, strategy) in enumerate(zip(agents, strategies, strict=True)):
+        bound = strategy.bind(agent.params)
+        for index in _instruments_of(agent, names):
+            instrument = datasets[index].instrument
+            rows.append(
+                {
+                    "agent": number,
+                    "instrument": index,
+                    "world": worlds[number],
+                    "strategy": order.index(agent.strategy),
+                    "params_from": cells,
+                    "params_to": cells + len(bound),
+                    "triggers": strategy.triggers,
+                    "interval": int(agent.interval_ms * MILLISECOND) or strategy.interval,
+                    "price_tolerance": agent.price_tolerance,
+                    "qty_tolerance": int(agent.qty_tolerance * 1000),
+                    "amend_keeps_priority": int(instrument.amend_keeps_priority),
+                    "order_flags": POST_ONLY,
+                }
+            )
+            pairs.append((number, index))
+            limits.append(agent.limits.to_limits(instrument, _reference2(datasets[index])))
+            params.append(bound)
+            cells += len(bound)
+    is_l3 = [bool(dataset.manifest["l3"]) for dataset in datasets]
+    state = new_state(
+        instruments,
+        is_l3,
+        _table(rows, LEG),
+        _table(limits, LIMITS),
+        np.concatenate(params) if params else np.zeros(1),
+        bind_functions(list(distinct.values()), told),
+        mark_interval=mark_interval_ns,
+    )
+    venue = new_venue(
+        as_records(instruments),
+        is_l3,
+        [(row["world"], row["instrument"]) for row in rows],
+        len(state.orders),
+        options.latency(),
+        queue_model=QUEUE_MODELS[options.queue_model],
+        power=options.power,
+        seed=seed,
+        in_flight=in_flight,
+    )
+    return Wired(state, venue, pairs, limits)
+
+
+def _worlds(agents: Sequence[AgentSpec]) -> list[int]:
+    """A number for each agent's world; agents without a named one get their own."""
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(agent.world or f"\0{agent.name}", len(numbers)) for agent in agents]
+
+
+def _instruments_of(agent: AgentSpec, names: Sequence[str]) -> list[int]:
+    for name in agent.instruments:
+        if name not in names:
+            raise InputError(f"agent {agent.name}: instruments", name, f"is not in this session: {', '.join(names)}")
+    return [index for index, name in enumerate(names) if not agent.instruments or name in agent.instruments]
+
+
+def _reference2(dataset: Dataset) -> int:
+    reference = int(dataset.manifest["quality"]["reference2"])
+    if reference <= 0:
+        raise DataError(f"{dataset.name}: the recording has neither a usable book nor a trade to size limits by")
+    return reference
+
+
+def _table(rows: Sequence[Mapping[str, int]], dtype: np.dtype[Any]) -> Any:
+    table = np.zeros(len(rows), dtype)
+    for index, row in enumerate(rows):
+        for field, value in row.items():
+            table[index][field] = value
+    return table
