@@ -55,6 +55,12 @@ def test_legs_come_apart_and_nothing_is_lost(folder: Path) -> None:
         run.leg(1, 0)
 
 
+@pytest.mark.parametrize("name", ["[b]run", "run*", "what?", "ein Lauf ü"])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    built = random_run(1, [LINEAR], [agent("one", [0])], 2).write(tmp_path / name)
+    assert summary(load_run(built))["agents"][0]["name"] == "one"
+
+
 def test_a_changed_byte_is_found(folder: Path) -> None:
     content = bytearray((folder / "journal.parquet").read_bytes())
     content[len(content) // 2] ^= 1

@@ -119,7 +119,7 @@ class Run:
 
     def _read(self, agent: int, instrument: int) -> Leg:
         wanted = pl.col("agent").is_in([agent, -1]) & (pl.col("instrument") == instrument)
-        rows = _as_rows(pl.scan_parquet(self.journal).filter(wanted).collect())
+        rows = _as_rows(_scan(self.journal).filter(wanted).collect())
         mine = rows["agent"] == agent
         leg = Leg(self.agents[agent], self.instruments[instrument], rows[mine], rows[~mine])
         kinds = leg.rows["kind"]
@@ -198,7 +198,7 @@ def _verify_journal(run: Run) -> None:
     if digest != promised.get("sha256"):
         raise DataError(f"{file}: SHA-256 is {digest}, run.json says {promised.get('sha256')}: the journal was changed")
     try:
-        schema = dict(pl.read_parquet_schema(file))
+        schema = dict(_scan(file).collect_schema())
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{file}: is not a readable Parquet file: {error}") from error
     expected = {name: _POLARS[str(JOURNAL[name].str[1:])] for name in JOURNAL.names or ()}
@@ -211,7 +211,7 @@ def _verify_journal(run: Run) -> None:
 def _verify_order(run: Run) -> None:
     file = run.journal
     rows = pl.col("seq").len()
-    checks = pl.scan_parquet(file).select(
+    checks = _scan(file).select(
         rows=rows,
         numbered=(pl.col("seq").diff().drop_nulls() == 1).all(),
         in_time=(pl.col("ts").diff().drop_nulls() >= 0).all(),
@@ -231,6 +231,11 @@ def _verify_order(run: Run) -> None:
     ):
         if not found[check]:
             raise DataError(f"{file}: {fault}")
+
+
+def _scan(file: Path) -> pl.LazyFrame:
+    """The Parquet file of exactly this name: a folder may have brackets or stars in its own."""
+    return pl.scan_parquet(file, glob=False)
 
 
 def _as_rows(frame: pl.DataFrame) -> Rows:
