@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
 from quotewright.accounting.attribution import profit_path
@@ -72,17 +73,17 @@ def compare_table(runs: Sequence[Run]) -> Table:
     """
     _need_two(runs)
     shown = Table(caption="settings that differ, and what came of them", caption_justify="left")
-    shown.add_column("")
+    shown.add_column("", overflow="fold")
     for name in run_names(runs):
-        shown.add_column(name, justify="right")
+        shown.add_column(escape_markup(name), justify="right", overflow="fold")
     for setting in settings(runs):
         if setting.differs:
-            shown.add_row(setting.name, *setting.values, style="yellow")
+            shown.add_row(*(escape_markup(text) for text in (setting.name, *setting.values)), style="yellow")
     shown.add_section()
     found = [_legs(run) for run in runs]
     for key in _keys(found):
         legs = [legs.get(key) for legs in found]
-        agent, instrument = key
+        agent, instrument = (escape_markup(part) for part in key)
         for name in PROFIT:
             values = [leg["pnl"][name] for leg in legs if leg]
             places = places_for(values)

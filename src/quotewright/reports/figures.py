@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from quotewright.accounting.attribution import Attribution
 from quotewright.accounting.markouts import horizon_name
@@ -165,12 +164,3 @@ def _refused(orders: OrderFlow) -> tuple[Figure, ...]:
         for label, counts, source in kinds
         for reason, count in (counts or {"none": 0}).items()
     )
-
-
-def headline(leg: Mapping[str, Any]) -> dict[str, str]:
-    """A leg of `summary` as the exact strings of the headline tables, by column."""
-    marks: Mapping[str, Any] = leg["markouts"]
-    columns = {name: str(leg["pnl"][name]) for name in ("total", "spread", "inventory", "fees", "funding")}
-    columns |= {"fills": f"{leg['fills']:,}", "position": str(leg["position"])}
-    columns |= {"fill_ratio": percent(leg["fill_ratio"])}
-    return columns | {f"markout {name}": ratio(mark["bp"], 2) for name, mark in marks.items()}

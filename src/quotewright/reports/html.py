@@ -75,19 +75,19 @@ def report_html(run: Run) -> str:
 def headline_table(legs: list[tuple[str, Mapping[str, Any]]]) -> str:
     """The headline figures, one row a leg; `legs` are agent names and parts of `summary`."""
     horizons = ("1s", "30s")
-    head = ["Agent", "Instrument", "", *(name.capitalize() for name in PROFIT)]
+    head = ["Agent", "Instrument", *(name.capitalize() for name in PROFIT)]
     head += ["Fills", "Fill ratio", "Position", *(f"After {name}" for name in horizons)]
     rows: list[tuple[str, list[Cell]]] = []
     for number, (agent, leg) in enumerate(legs):
         pnl: Mapping[str, str] = leg["pnl"]
         places = places_for(pnl[name] for name in PROFIT)
-        cells = [Cell(agent, link=f"leg-{number}"), Cell(leg["instrument"]), Cell(leg["settle"], classes="quiet")]
+        cells = [Cell(agent, link=f"leg-{number}"), Cell(leg["instrument"], small=f"in {leg['settle']}")]
         cells += [amount_cell(name, pnl[name], places) for name in PROFIT]
         cells += [Cell(f"{leg['fills']:,}", classes="number"), Cell(percent(leg["fill_ratio"]), classes="number")]
         cells.append(Cell(leg["position"], classes="number"))
         cells += [Cell(ratio(leg["markouts"][name]["bp"], 2), classes="number") for name in horizons]
         rows.append(("", cells))
-    return table(head, rows, numbers=3)
+    return table(head, rows, numbers=2)
 
 
 def amount_cell(name: str, exact: str, places: int) -> Cell:

@@ -18,12 +18,13 @@ from quotewright.reports.series import Packed
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a table: text, an exact value as tooltip, CSS classes, a link within the page."""
+    """One cell of a table: text, an exact value as tooltip, CSS classes, a link within the page, a second line."""
 
     text: str
     title: str = ""
     classes: str = ""
     link: str = ""
+    small: str = ""
 
     @property
     def html(self) -> str:
@@ -32,7 +33,8 @@ class Cell:
         classes = f' class="{self.classes}"' if self.classes else ""
         text = escape(self.text)
         inside = f'<a href="#{escape(self.link)}">{text}</a>' if self.link else text
-        return f"<td{classes}{title}>{inside}</td>"
+        below = f"<small>{escape(self.small)}</small>" if self.small else ""
+        return f"<td{classes}{title}>{inside}{below}</td>"
 
 
 def page(title: str, body: str) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich import box
+from rich.console import Group
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -15,7 +18,7 @@ PROFIT = ("total", "spread", "inventory", "fees", "funding")
 
 
 def table(run: Run) -> Table:
-    """One row an agent and instrument: profit and its parts in the settle asset, fills, ratios, markouts.
+    """Two lines an agent and instrument: profit and its parts in the settle asset, fills, markouts.
 
     Raises DataError where the journal contradicts itself.
     """
@@ -23,29 +26,40 @@ def table(run: Run) -> Table:
 
 
 def summary_table(found: dict[str, Any]) -> Table:
-    """As `table`, of a summary already made."""
-    shown = Table(caption="profit in the settle asset, rounded; markouts in bp", caption_justify="left")
-    shown.add_column("agent", no_wrap=True)
-    shown.add_column("instrument", no_wrap=True)
-    for name in (*PROFIT, "", "fills", "fill ratio", "position", "1s", "30s"):
-        shown.add_column(name, justify="left" if not name else "right", no_wrap=True)
-    for agent in found["agents"]:
-        for leg in agent["instruments"]:
-            pnl: dict[str, str] = leg["pnl"]
-            places = places_for(pnl[name] for name in PROFIT)
-            shown.add_row(
-                agent["name"],
-                leg["instrument"],
-                *(_amount(name, pnl[name], places) for name in PROFIT),
-                leg["settle"],
-                f"{leg['fills']:,}",
-                percent(leg["fill_ratio"]),
-                leg["position"],
-                *(ratio(leg["markouts"][name]["bp"], 2) for name in ("1s", "30s")),
-            )
+    """As `table`, of a summary already made; 80 columns hold it with its numbers whole."""
+    rows = [(agent["name"], leg, _figures(leg)) for agent in found["agents"] for leg in agent["instruments"]]
+    heads = ("total", "spread", "fees", "fills", "after 1s"), ("position", "inventory", "funding", "fill ratio", "30s")
+    shown = Table(box=box.SIMPLE_HEAD, leading=1, padding=(0, 1, 0, 0), caption_justify="left")
+    shown.caption = "profit in the settle asset, rounded; after 1s and 30s: markouts in bp"
+    shown.add_column("agent\ninstrument", overflow="fold")
+    for number, head in enumerate(zip(*heads, strict=True)):
+        width = max(cell.cell_len for _, _, figures in rows for cell in figures[number]) if rows else 0
+        widest = max(width, *map(len, head))
+        shown.add_column("\n".join(head), justify="right", min_width=widest, no_wrap=True)
+    for agent, leg, figures in rows:
+        name = f"{escape(agent)}\n{escape(leg['instrument'])} [dim]{escape(leg['settle'])}[/dim]"
+        shown.add_row(name, *(Group(*pair) for pair in figures))
     return shown
+
+
+def _figures(leg: dict[str, Any]) -> list[tuple[Text, Text]]:
+    pnl: dict[str, str] = leg["pnl"]
+    places = places_for(pnl[name] for name in PROFIT)
+    total, spread, inventory, fees, funding = (_amount(name, pnl[name], places) for name in PROFIT)
+    after = [_plain(ratio(leg["markouts"][name]["bp"], 2)) for name in ("1s", "30s")]
+    return [
+        (total, _plain(leg["position"])),
+        (spread, inventory),
+        (fees, funding),
+        (_plain(f"{leg['fills']:,}"), _plain(percent(leg["fill_ratio"]))),
+        (after[0], after[1]),
+    ]
+
+
+def _plain(text: str) -> Text:
+    return Text(text, justify="right")
 
 
 def _amount(name: str, exact: str, places: int) -> Text:
     shade = "red" if exact.startswith("-") else "green" if exact.strip("0.") else "dim"
-    return Text(rounded(exact, places), style=f"bold {shade}" if name == "total" else shade)
+    return Text(rounded(exact, places), style=f"bold {shade}" if name == "total" else shade, justify="right")
