@@ -51,6 +51,7 @@ INSTRUMENT = np.dtype(
         ("reprice_post_only", "i8"),  # 1: a crossing post-only order is repriced, 0: rejected
         ("tick", "f8"),  # for strategies and features only, never for money
         ("lot", "f8"),
+        ("contract_lot", "f8"),  # contract size × lot
         ("venue", "i8"),  # index of the venue in the run
     ],
     align=True,
@@ -219,6 +220,7 @@ class Instrument:
             "reprice_post_only": int(self.post_only == "reprice"),
             "tick": float(self.price_step.fraction),
             "lot": float(self.qty_step.fraction),
+            "contract_lot": float(self.qty_step.fraction * Step.parse(self.contract_size, "contract_size").fraction),
             "venue": venue_index,
             **bounds,
         }

@@ -25,6 +25,7 @@ VIEW = np.dtype(
         ("inventory", "f8"),  # position, in lots (a base-asset fee makes it fractional)
         ("tick", "f8"),  # quote asset per tick
         ("lot", "f8"),  # quantity per lot
+        ("lot_value", "f8"),  # notional of one lot at the mid, in the quote asset
         ("features", "f8", (16,)),  # slots of the shared feature engine
     ],
     align=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from quotewright.domain.instrument import INVERSE
 from quotewright.domain.journal import Record, Refusal
 from quotewright.domain.kernel import subkernel
 from quotewright.domain.quotes import MOST_QUOTES
@@ -39,6 +40,7 @@ def _fill_view(state: Any, leg: int) -> None:
     view.inventory = mine.position / instrument.atoms_per_lot
     view.tick = instrument.tick
     view.lot = instrument.lot
+    view.lot_value = instrument.contract_lot if instrument.kind == INVERSE else instrument.contract_lot * view.mid
 
 
 @subkernel

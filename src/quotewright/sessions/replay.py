@@ -16,7 +16,7 @@ from quotewright.domain.errors import InputError
 from quotewright.domain.events import EVENT, Kind
 from quotewright.domain.journal import JOURNAL
 from quotewright.domain.kernel import as_records
-from quotewright.engine.state import journal_margin
+from quotewright.engine.state import NEVER, journal_margin
 from quotewright.engine.step import on_end
 from quotewright.sessions.agents import AgentSpec
 from quotewright.sessions.assumptions import assumptions_of
@@ -92,15 +92,17 @@ def run(
         exch = window.exch if mode == TO_VENUE else nothing
         venue.venue[0]["exch_next"] = 0
         venue.venue[0]["local_next"] = 0
+        last = min(window.until, int(window.local["local_ts"][-1]) + 1 if len(window.local) else last)
+        until = last if window.until > NEVER // 2 else window.until
         status = EMPTY_JOURNAL
         while status == EMPTY_JOURNAL:
-            status = run_window(state, venue, as_records(exch), as_records(window.local), window.until, mode, room)
+            status = run_window(state, venue, as_records(exch), as_records(window.local), until, mode, room)
             _empty_journal(wired, journal)
         if status != DONE:
             raise_for_status(status)
-        last = window.until - 1
         if progress is not None:
             progress(int(engine["events"]), total)
+    last = max(last - 1, 0)
     engine["now"] = last
     on_end(state)
     _empty_journal(wired, journal)
