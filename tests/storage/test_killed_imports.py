@@ -1,0 +1,35 @@
+"""An import that is killed, at whatever moment, leaves the store as it was or as it was to be."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("killed_imports.py")
+
+
+def kill_imports(folder: Path, seed: int, random_kills: int) -> dict[str, int]:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(folder), str(seed), str(random_kills)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_killed_at_every_step_or_at_any_moment_an_import_leaves_a_whole_store(tmp_path: Path) -> None:
+    found = kill_imports(tmp_path, seed=1, random_kills=20)
+    assert found["steps"] > 20
+    assert found["before"] > 20
+    assert found["after"] > 5
+
+
+@pytest.mark.slow
+def test_killed_a_thousand_times(tmp_path: Path) -> None:
+    kill_imports(tmp_path, seed=2, random_kills=1000)
