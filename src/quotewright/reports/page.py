@@ -54,7 +54,7 @@ def page(title: str, body: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return (files("quotewright.reports") / "assets" / name).read_text(encoding="utf-8")
+    return (files("quotewright.reports") / name).read_text(encoding="utf-8")
 
 
 def table(head: Sequence[str], rows: Iterable[tuple[str, Sequence[Cell]]], numbers: int) -> str:
