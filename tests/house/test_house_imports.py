@@ -58,7 +58,7 @@ def test_the_contracts_hold() -> None:
         ("orders", "import random"),
         ("risk", "import logging"),
         ("market", "import polars"),
-        ("portfolio", "import pyarrow"),
+        ("risk", "import pyarrow"),
     ],
 )
 def test_a_breach_is_noticed(copy: Path, package: str, statement: str) -> None:

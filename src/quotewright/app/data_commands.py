@@ -154,8 +154,9 @@ def _instrument(venue: str, symbol: str, file: Path | None) -> Any:
     if file is None:
         return find_instrument(venue, symbol)
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-        return Instrument(**{"venue": venue, "symbol": symbol, **content})
+        content: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+        given: dict[str, Any] = {"venue": venue, "symbol": symbol, **content}
+        return Instrument(**given)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError("instrument", str(file), f"cannot be read as TOML: {error}") from error
     except TypeError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,7 +36,7 @@ def fail(error: QuotewrightError, as_json: bool) -> int:
 
 
 @contextmanager
-def progress_bar(label: str, unit: str, quiet: bool) -> Iterator[Progress]:
+def progress_bar(label: str, unit: str, quiet: bool) -> Generator[Progress]:
     """A bar on standard error with rate and time left; silent when `quiet` or not on a terminal."""
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar

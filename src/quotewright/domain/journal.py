@@ -17,11 +17,11 @@ Which fields a kind fills (unused fields are 0; `seq`, `ts`, `agent`, `instrumen
                     position, flags (FILL_TAKER, FEE_IN_BASE), ref = fill number
     MARK            mid2, cash, position, flags (BID_AT_TOUCH, ASK_AT_TOUCH), fee = funding paid so far
     MARKOUT         ref = fill number, qty = horizon in ns, mid2, side, price = fill price
-    HALT            reason (Refusal)
+    HALT            reason (Refusal), mid2, cash, position
     FUNDING         qty = rate (1e-8), price = mark in ticks, fee = money paid, cash, position, mid2
     BOOK_INVALID    exch_ts
     BOOK_VALID      exch_ts
-    RUN_START, RUN_END   mid2, cash, position
+    RUN_START, RUN_END   mid2, cash, position, fee = funding paid so far
 
 Units: `ts`, `exch_ts` ns; `price` ticks; `qty`, `leaves`, `ahead` lots; `mid2` half ticks (best bid + best
 ask); `cash` money units; `position` position atoms; `fee` money units, or position atoms with FEE_IN_BASE;

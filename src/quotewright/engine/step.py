@@ -11,7 +11,7 @@ from typing import Any
 from quotewright.domain.events import ADD, CHANGE, CLEAR, DELETE, FUNDING, LAST, STATUS, TRADE
 from quotewright.domain.journal import FEE_IN_BASE, FILL_TAKER, MARKOUT_HORIZONS, Record, Refusal
 from quotewright.domain.kernel import kernel, subkernel
-from quotewright.domain.money import charge, equity_of, signed_cash, value_of
+from quotewright.domain.money import charge, signed_cash, value_of
 from quotewright.domain.quotes import ON_FILL, ON_TIMER, ON_TOUCH, ON_TRADE
 from quotewright.engine.commands import cancel_all, flush_refusals
 from quotewright.engine.decide import decide_leg
@@ -361,4 +361,3 @@ def on_end(state: Any) -> None:
         row.cash = mine.cash
         row.position = mine.position
         row.fee = mine.funding
-        row.price = equity_of(state.instruments[mine.instrument], mine.cash, mine.position, row.mid2)

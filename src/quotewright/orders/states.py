@@ -81,3 +81,14 @@ def release_order(orders: Any, engine: Any, leg: Any, slot: int) -> None:
     order.next = engine.free_order
     engine.free_order = slot
     leg.open_orders -= 1
+
+
+@subkernel
+def find_order(orders: Any, leg: Any, order_id: int) -> int:
+    """Slot of a leg's open order by its id, or NONE."""
+    slot = leg.first_order
+    while slot != NONE:
+        if orders[slot].id == order_id:
+            return slot
+        slot = orders[slot].next
+    return NONE

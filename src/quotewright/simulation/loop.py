@@ -14,6 +14,7 @@ from quotewright.domain.kernel import kernel, subkernel
 from quotewright.engine.state import NEVER
 from quotewright.engine.step import on_market, on_response, on_start, on_timer
 from quotewright.market.levels import OK
+from quotewright.orders.states import find_order
 from quotewright.simulation.flight import IN_FLIGHT_FULL, latency_of, pop, push
 from quotewright.simulation.incoming import on_message
 from quotewright.simulation.venue import on_event
@@ -128,6 +129,9 @@ def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int, mode: int
             elif response_at == now:
                 venue.responses -= 1
                 slot = pop(vs.response_heap, vs.responses, venue.responses + 1)
+                if mode == NOWHERE:
+                    answer = vs.responses[slot]
+                    answer.slot = find_order(state.orders, state.legs[answer.leg], answer.order)
                 status = on_response(state, vs.responses[slot])
             else:
                 on_timer(state)

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from quotewright.domain.events import ADD, CHANGE, DELETE, EventArray
 from quotewright.domain.instrument import INSTRUMENT, Instrument
 from quotewright.domain.journal import JOURNAL
-from quotewright.engine.functions import no_functions
 from quotewright.domain.kernel import as_records
+from quotewright.engine.functions import no_functions
 from quotewright.engine.state import LEG, NEVER, journal_margin, new_state
 from quotewright.risk.limits import LIMITS
 from quotewright.simulation.flight import push
