@@ -14,10 +14,10 @@ MESSAGE = np.dtype(
         ("price", "i8"),  # ticks
         ("qty", "i8"),  # lots; AMEND: the new total quantity
         ("slot", "i8"),  # the sender's own slot for the order, echoed in responses
-        ("leg", "i4"),
-        ("flags", "i4"),  # POST_ONLY | IOC | FOK | REDUCE_ONLY of domain.journal
-        ("kind", "i4"),
-        ("side", "i4"),
+        ("leg", "i8"),
+        ("flags", "i8"),  # POST_ONLY | IOC | FOK | REDUCE_ONLY of domain.journal
+        ("kind", "i8"),
+        ("side", "i8"),
     ],
     align=True,
 )
@@ -33,11 +33,11 @@ RESPONSE = np.dtype(
         ("leaves", "i8"),
         ("ahead", "i8"),  # queue ahead at entry, lots
         ("slot", "i8"),
-        ("leg", "i4"),
-        ("kind", "i4"),  # domain.journal.Record: ACCEPTED .. FILL
-        ("side", "i4"),
-        ("reason", "i4"),  # domain.journal.Reject
-        ("flags", "i4"),  # FILL_TAKER
+        ("leg", "i8"),
+        ("kind", "i8"),  # domain.journal.Record: ACCEPTED .. FILL
+        ("side", "i8"),
+        ("reason", "i8"),  # domain.journal.Reject
+        ("flags", "i8"),  # FILL_TAKER
     ],
     align=True,
 )

@@ -22,14 +22,14 @@ ORDER = np.dtype(
         ("leaves", "i8"),  # open quantity, as the venue last told
         ("ahead", "i8"),  # queue ahead at entry
         ("generation", "i8"),  # of the take it belongs to; 0 for quotes
-        ("leg", "i4"),
-        ("side", "i4"),
-        ("state", "i4"),
-        ("canceling", "i4"),  # a cancel is in flight
-        ("amending", "i4"),  # an amend is in flight
-        ("flags", "i4"),
-        ("next", "i4"),
-        ("previous", "i4"),
+        ("leg", "i8"),
+        ("side", "i8"),
+        ("state", "i8"),
+        ("canceling", "i8"),  # a cancel is in flight
+        ("amending", "i8"),  # an amend is in flight
+        ("flags", "i8"),
+        ("next", "i8"),
+        ("previous", "i8"),
     ],
     align=True,
 )

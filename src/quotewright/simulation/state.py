@@ -54,12 +54,12 @@ RESTING = np.dtype(
         ("traded", "i8"),  # recorded volume at the level since then
         ("arrival", "i8"),  # on an L3 book: among all its orders
         ("number", "i8"),  # among all our orders ever placed
-        ("leg", "i4"),
-        ("world", "i4"),
-        ("instrument", "i4"),
-        ("side", "i4"),
-        ("next", "i4"),
-        ("previous", "i4"),
+        ("leg", "i8"),
+        ("world", "i8"),
+        ("instrument", "i8"),
+        ("side", "i8"),
+        ("next", "i8"),
+        ("previous", "i8"),
     ],
     align=True,
 )
