@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -28,6 +29,7 @@ NAME = make_instrument().name
 OLD = make_events([("depth", i, DAY - 20 + i) for i in range(40)])
 NEW = make_events([("trade", i, 2 * DAY - 900 + 30 * i) for i in range(60)])
 FILE_STEPS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "open"}
+WRITER_STEPS = {"replace_file", "sync_folder", "finish"}
 
 
 def write(store: Path, events: Any) -> str:
@@ -52,17 +54,29 @@ def in_child(work: Callable[[], object]) -> tuple[int, Callable[[], int]]:
 
 
 def kill_at_step(store: Path, step: int) -> None:
-    """Import, and die at the given file operation inside the store (counted from 1)."""
-    seen = 0
+    """Import, and die at the given step, counted from 1: a file operation inside the store, or a call in the writer."""
+    left = step
 
-    def hook(event: str, args: tuple[Any, ...]) -> None:
-        nonlocal seen
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def audit(event: str, args: tuple[Any, ...]) -> None:
         if event in FILE_STEPS and str(args[0]).startswith(str(store)):
-            seen += 1
-            if seen == step:
-                os.kill(os.getpid(), signal.SIGKILL)
+            count()
 
-    sys.addaudithook(hook)
+    def profile(frame: FrameType, event: str, _: Any) -> None:
+        if (
+            event == "c_call"
+            and frame.f_code.co_filename.endswith("writer.py")
+            and frame.f_code.co_name in WRITER_STEPS
+        ):
+            count()
+
+    sys.addaudithook(audit)
+    sys.setprofile(profile)
     write(store, NEW)
 
 

@@ -75,7 +75,7 @@ class _Source:
     """One dataset: the updates that are read but not yet due at home, in recorded order."""
 
     def __init__(self, dataset: Dataset, index: int) -> None:
-        self.horizon = -1  # no unread update has a venue time or a home time before it; NEVER: all is read
+        self.horizon = -1  # no unread update has a venue time before it, nor thus a home time; NEVER: all is read
         self.home_time = -1  # of the last update read
         self._name = dataset.name
         self._offset = dataset.clock_offset
@@ -109,7 +109,7 @@ class _Source:
             self._held.append(events)
             self.home_time = int(events["local_ts"][-1])
         lag, later = self._lags[number]
-        self.horizon = max(self.horizon, min(self._newest - lag, later, self.home_time))
+        self.horizon = max(self.horizon, min(self._newest - lag, later))
 
     def ready(self, limit: int) -> list[npt.NDArray[np.int64]]:
         """The home times before `limit` of the updates held."""
