@@ -1,4 +1,8 @@
-"""Random scenarios: small books, many crossings, shared queues, far prices, messages in flight. A seed names one."""
+"""Random scenarios: small books, many crossings, shared queues, far prices, messages in flight. A seed names one.
+
+A *calm* market keeps its price for long, has deep levels and small trades, so that our orders queue, also behind one
+another, and are cancelled around; in the others the price wanders and jumps, books are crossed and one-sided.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from quotewright.domain.events import ASK, BID
 
 BASES = (150, 10_000, 6_000_000)  # around which price, in ticks
 FAR = 3_000_000
-MODELS = ("risk-averse", "risk-averse", "proportional", "power", "log")
+MODELS = ("risk-averse", "proportional", "power", "power", "log")
 FLAGS = (
     (0, 50),
     (jn.POST_ONLY, 24),
@@ -31,8 +35,11 @@ FLAGS = (
 class Feed:
     """What both kinds of recording share: a wandering price, update ids, trades' prices."""
 
-    def __init__(self, rng: random.Random, base: int, funded: bool) -> None:
+    def __init__(self, rng: random.Random, base: int, funded: bool, calm: bool) -> None:
         self.rng = rng
+        self.calm = calm
+        self.depth = 3 if calm else 8
+        self.most = 40 if calm else 15
         self.mid = base
         self.seq = rng.choice((0, 1, 1000))
         self.numbered = self.seq > 0
@@ -46,6 +53,8 @@ class Feed:
         return due
 
     def drift(self) -> None:
+        if self.calm and self.rng.random() < 0.95:
+            return
         self.mid = max(30, self.mid + self.rng.choice((-2, -1, -1, 0, 0, 0, 0, 1, 1, 2)))
 
     def next_seq(self) -> int:
@@ -75,9 +84,10 @@ class Feed:
 class LevelFeed(Feed):
     """L2: snapshots, level updates, notes, best pairs, trades."""
 
-    def __init__(self, rng: random.Random, base: int, funded: bool) -> None:
-        super().__init__(rng, base, funded)
+    def __init__(self, rng: random.Random, base: int, funded: bool, calm: bool) -> None:
+        super().__init__(rng, base, funded, calm)
         self.levels: dict[int, dict[int, int]] = {BID: {}, ASK: {}}
+        self.printed: tuple[int, int, int] | None = None  # maker's side, price and volume not yet seen in a level
 
     def snapshot(self) -> list[Row]:
         if self.rng.random() < 0.04:
@@ -86,9 +96,9 @@ class LevelFeed(Feed):
         self.levels = {BID: {}, ASK: {}}
         rows = [Row(ev.CLEAR, 0, 0, 0, 0, seq)]
         for side in (BID, ASK):
-            prices = self.rng.sample(range(1, 9), self.rng.choice((0, 2, 3, 4, 4, 5)))
-            for offset in sorted(prices):
-                rows.append(self.level(side, self.mid - side * offset, self.rng.randint(1, 15), seq))
+            count = self.depth if self.calm else self.rng.choice((0, 2, 3, 4, 4, 5))
+            for offset in sorted(self.rng.sample(range(1, self.depth + 1), count)):
+                rows.append(self.level(side, self.mid - side * offset, self.rng.randint(1, self.most), seq))
         return rows
 
     def level(self, side: int, price: int, qty: int, seq: int) -> Row:
@@ -109,6 +119,8 @@ class LevelFeed(Feed):
             return self.best_pair()
         if chance < 0.88:
             return [Row(ev.NOTE, 0, 0, 0, 0, self.next_seq())]
+        if self.calm and self.rng.random() < 0.8:
+            return self.change_levels()
         return self.snapshot() if chance < 0.94 else self.other()
 
     def change_levels(self) -> list[Row]:
@@ -119,17 +131,29 @@ class LevelFeed(Feed):
             for side in (BID, ASK):
                 for price in [p for p in self.levels[side] if (p - self.mid) * side >= 0]:
                     rows.append(self.level(side, price, 0, seq))
+        if self.printed and self.rng.random() < 0.7:  # what was traded is gone, and often some more
+            side, price, volume = self.printed
+            left = self.levels[side].get(price, 0) - volume - self.rng.choice((0, 0, 1, 3, 7, 12))
+            if price in self.levels[side]:
+                rows.append(self.level(side, price, max(left, 0), seq))
+            self.printed = None
         for _ in range(self.rng.choice((1, 1, 2, 3))):
             side = self.rng.choice((BID, ASK))
             known = list(self.levels[side])
             if known and self.rng.random() < 0.5:
                 price = self.rng.choice(known)
             else:
-                price = self.mid - side * self.rng.randint(1, 8)
+                price = self.mid - side * self.rng.randint(1, self.depth)
             if self.rng.random() < 0.03:
                 price = self.far_price()
-            rows.append(self.level(side, price, self.rng.choice((0, 0, *range(1, 15))), seq))
+            rows.append(self.level(side, price, self.quantity(self.levels[side].get(price, 0)), seq))
         return rows
+
+    def quantity(self, before: int) -> int:
+        """A level's new quantity: near the one before in a calm market, anything otherwise."""
+        if self.calm and self.rng.random() < 0.8:
+            return max(1, before + self.rng.randint(-9, 7))
+        return self.rng.choice((0, 0, *range(1, self.most)))
 
     def best(self, side: int) -> int:
         prices = self.levels[side]
@@ -137,21 +161,22 @@ class LevelFeed(Feed):
 
     def trades(self) -> list[Row]:
         side = self.rng.choice((BID, ASK))
-        offset = self.rng.choice((0, 0, 0, 0, 1, 1, 2, 4, -1))
+        offset = self.rng.choice((0, 0, 0, 0, 1) if self.calm else (0, 0, 0, 0, 1, 1, 2, 4, -1))
         price = self.best(-side) + side * offset
-        return [
-            Row(ev.TRADE, side, price + side * i, self.rng.choice((1, 1, 2, 3, 5, 8, 13, 30)), 0, 0)
-            for i in range(self.rng.choice((1, 1, 1, 1, 2)))
-        ]
+        volume = self.rng.choice((1, 1, 2, 3, 5, 8, 13, 30))
+        self.printed = (-side, price, volume) if price in self.levels[-side] else None
+        steps = self.rng.choice(((0,), (0,), (0,), (0, 0), (0, 1)))
+        return [Row(ev.TRADE, side, price + side * step, volume, 0, 0) for step in steps]
 
     def best_pair(self) -> list[Row]:
         # As in the real recordings, a best pair is ahead of or behind the depth's numbers, or has none.
-        seq = self.rng.choice((0, max(self.seq - 1, 0), self.seq, self.seq + 1, self.seq + 2)) if self.numbered else 0
+        ahead = self.rng.choice((0, -1, 0, 1, 2, 15))
+        seq = max(self.seq + ahead, 0) if self.numbered and self.rng.random() < 0.85 else 0
         rows: list[Row] = []
         for side in (BID, ASK):
-            price = self.best(side) + self.rng.choice((-1, 0, 0, 0, 0, 1))
-            qty = self.levels[side].get(price, 0) if self.rng.random() < 0.3 else 0
-            rows.append(Row(ev.BEST, side, price, qty or self.rng.randint(1, 15), 0, seq))
+            price = self.best(side) + self.rng.choice((0,) if self.calm else (-1, 0, 0, 0, 0, 1))
+            qty = self.levels[side].get(price, 0) if self.rng.random() < (0.8 if self.calm else 0.3) else 0
+            rows.append(Row(ev.BEST, side, price, qty or self.rng.randint(1, self.most), 0, seq))
         if self.rng.random() < 0.02:
             rows[self.rng.choice((0, 1))] = Row(ev.BEST, rows[0].side, 0, 0, 0, seq)
             rows = [row._replace(side=side) for row, side in zip(rows, (BID, ASK), strict=True)]
@@ -161,8 +186,8 @@ class LevelFeed(Feed):
 class OrderFeed(Feed):
     """L3: snapshots, orders added, changed and deleted, trades that name their maker."""
 
-    def __init__(self, rng: random.Random, base: int, funded: bool) -> None:
-        super().__init__(rng, base, funded)
+    def __init__(self, rng: random.Random, base: int, funded: bool, calm: bool) -> None:
+        super().__init__(rng, base, funded, calm)
         self.orders: dict[int, tuple[int, int, int]] = {}
         self.last_id = 100
         self.due: list[list[Row]] = []  # what a trade makes the venue report next
@@ -181,7 +206,9 @@ class OrderFeed(Feed):
 
     def new_order(self) -> tuple[int, int, int, int]:
         side = self.rng.choice((BID, ASK))
-        price = self.far_price() if self.rng.random() < 0.02 else self.mid - side * self.rng.randint(1, 5)
+        price = self.mid - side * self.rng.randint(1, 2 if self.calm else 5)
+        if self.rng.random() < 0.02:
+            price = self.far_price()
         self.last_id += 1
         return side, price, self.rng.randint(1, 12), self.last_id
 
@@ -203,7 +230,7 @@ class OrderFeed(Feed):
             return self.change(self.rng.choice(list(self.orders)))
         if chance < 0.90:
             return self.trade()
-        if chance < 0.93:
+        if chance < (0.91 if self.calm else 0.93):
             return self.snapshot()
         if chance < 0.95:  # a pair that an order-level book has no use for
             return [Row(ev.BEST, side, self.mid - side * 2, 5, 0, self.seq + 1) for side in (BID, ASK)]
@@ -247,13 +274,13 @@ def random_scenario(seed: int) -> Scenario:
     feeds: list[LevelFeed | OrderFeed] = []
     for name in names:
         kind = LevelFeed if rng.random() < 0.6 else OrderFeed
-        feeds.append(kind(rng, rng.choice(BASES), INSTRUMENTS[name].kind != "spot"))
+        feeds.append(kind(rng, rng.choice(BASES), INSTRUMENTS[name].kind != "spot", rng.random() < 0.6))
 
     agents = rng.randint(1, 4)
     drawn = [rng.randrange(rng.randint(1, 3)) for _ in range(agents)]
     worlds = tuple(sorted(set(drawn)).index(world) for world in drawn)
     updates, mids = record(rng, feeds, rng.randint(20, 80))
-    messages = sorted(correspond(rng, mids, agents, len(names), rng.choice((5, 10, 15, 20, 40))), key=lambda m: m.ts)
+    messages = sorted(correspond(rng, mids, agents, feeds, rng.choice((5, 10, 15, 20, 40))), key=lambda m: m.ts)
     return Scenario(
         instruments=names,
         updates=tuple(updates),
@@ -288,18 +315,22 @@ def record(rng: random.Random, feeds: list[LevelFeed | OrderFeed], count: int) -
     return updates, mids
 
 
-def correspond(rng: random.Random, mids: Mids, agents: int, instruments: int, orders: int) -> Iterator[Message]:
+def correspond(
+    rng: random.Random, mids: Mids, agents: int, feeds: list[LevelFeed | OrderFeed], orders: int
+) -> Iterator[Message]:
     """Orders near the price of their time, then cancels and amends: early, late, twice, of unknown orders."""
     for order in range(1, orders + 1):
         ts, prices = rng.choice(mids)
         ts += rng.choice((0, 0, 0, 1, 3))
-        agent, i = rng.randrange(agents), rng.randrange(instruments)
+        agent, i = rng.randrange(agents), rng.randrange(len(feeds))
         side = rng.choice((BID, ASK))
-        price = prices[i] - side * rng.choice((-6, -3, -2, -1, -1, 0, 1, 1, 1, 2, 2, 3, 4))
+        queues = feeds[i].calm and rng.random() < 0.85
+        offsets = (1, 1, 1, 1, 2, 3) if queues else (-6, -3, -2, -1, -1, 0, 1, 1, 1, 2, 2, 3, 4)
+        price = prices[i] - side * rng.choice(offsets)
         if rng.random() < 0.02:
             price += rng.choice((FAR, 50_000, -20))
         flags = rng.choices([f for f, _ in FLAGS], [weight for _, weight in FLAGS])[0]
-        qty = rng.choice((1, 2, 3, 4, 5, 8, 12, 25))
+        qty = rng.choice((1, 2, 3, 4, 5, 6) if queues else (1, 2, 3, 4, 5, 8, 12, 25))
         yield Message(ts, order, price, qty, agent, i, PLACE, side, flags)
         for _ in range(rng.choice((0, 0, 0, 1, 1, 2))):
             later = max(1000, ts + rng.choice((-2, 0, 1, 5, 10, 20, 40, 80)))

@@ -23,7 +23,7 @@ class Market:
         self.touch = {BID: (0, 0), ASK: (0, 0)}  # price, quantity; price 0: empty
         self.valid = False
         self.depth_seq = 0
-        self.best_seq = 0
+        self.best_seq = 0  # of the BEST pair that is the touch; 0 when the depth is
 
     def apply_row(self, row: Row) -> None:
         if row.kind == ev.CLEAR:
@@ -48,10 +48,9 @@ class Market:
             if self.by_order or not self.best_seq > last.seq:
                 self.best_seq = 0
                 self.touch = {side: self.depth_best(side) for side in (BID, ASK)}
-        elif last.kind == ev.BEST and not self.by_order:
-            if last.seq == 0 or last.seq >= self.depth_seq:
-                self.best_seq = last.seq
-                self.touch = {row.side: (row.price, row.qty) for row in rows}
+        elif last.kind == ev.BEST and not self.by_order and (last.seq == 0 or last.seq >= self.depth_seq):
+            self.best_seq = last.seq
+            self.touch = {row.side: (row.price, row.qty) for row in rows}
 
     def depth(self, side: int, price: int) -> int:
         if self.by_order:

@@ -94,7 +94,7 @@ class Home:
                 continue
             sign = 1 if position > 0 else -1
             value = money.value(Fraction(abs(position), money.atoms_per_lot), row.price)
-            paid = math.ceil(sign * value * rate / money.unit) * money.unit
+            paid = math.ceil(sign * value * rate / ATOM) * ATOM
             self.cash[agent, i] = self.cash.get((agent, i), Fraction(0)) - paid
             self.journal.append(
                 Entry(Record.FUNDING, update.local_ts, 0, agent, i, price=row.price, qty=row.qty, mid2=self.mid2[i],

@@ -32,6 +32,9 @@ INSTRUMENTS = {
     "contract": Instrument(
         "v", "CONTRACT", "linear", "A", "Q", "0.5", "1", contract_size="0.01", maker_rate="0.0002", taker_rate="0.00055"
     ),
+    "small": Instrument(
+        "v", "SMALL", "linear", "A", "Q", "0.0001", "0.00001", maker_rate="0.00012345", taker_rate="0.0005"
+    ),
     "inverse": Instrument(
         "v", "INVERSE", "inverse", "A", "Q", "0.1", "1", contract_size="100", maker_rate="0.0001", taker_rate="0.0005"
     ),

@@ -350,6 +350,24 @@ def test_two_trades_before_one_level_report_add_up(run: Run) -> None:
     assert ahead(run(*QUEUE, *steps, queue_model="proportional"), 1) == 5
 
 
+def test_model_may_put_a_later_order_before_an_earlier_one(run: Run) -> None:
+    # Order 1 has 10 ahead, order 2 has 20, of a level of 30; then the level falls to 15, power 3:
+    # order 1: p = 8000/9000: 10 − 15/9 = 8.33 → 9; order 2: p = 1000/9000: 20 − 15 · 8/9 = 6.67 → 7. Order 3 has 15.
+    # A trade of 22: 9 foreign and 1 ours; nothing foreign between, 5 ours; 15 − 9 = 6 foreign; 1 of order 3.
+    result = run(
+        snapshot(10, {999: 10}, {1001: 4}), place(20, 1, BID, 999, 1), level(21, BID, 999, 20),
+        place(22, 2, BID, 999, 5), level(23, BID, 999, 30), level(24, BID, 999, 15),
+        place(25, 3, BID, 999, 4), trade(26, ASK, 999, 22), queue_model="power", power=3.0,
+    )  # fmt: skip
+    assert [fills(result, n) for n in (1, 2, 3)] == [[(999, 1, 0)], [(999, 5, 0)], [(999, 1, 3)]]
+
+
+def test_best_pair_that_says_nothing_new_leaves_what_was_traded(run: Run) -> None:
+    # As in test_traded_volume_is_no_cancel, with the touch repeated between the trade and the level.
+    steps = (trade(22, ASK, 999, 4), best(23, 999, 30, 1001, 4), level(24, BID, 999, 20))
+    assert ahead(run(*QUEUE, *steps, queue_model="proportional"), 1) == 5
+
+
 # ---- the touch
 
 
