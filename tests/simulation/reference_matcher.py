@@ -171,9 +171,9 @@ class Venue:
 
     def level_changed(self, own: OwnOrder, now: int) -> None:
         seen, traded = own.seen, own.traded
-        own.seen, own.traded = now, 0
-        if now == seen and traded == 0:
+        if now == seen:
             return
+        own.seen, own.traded = now, 0
         change = seen - now - traded
         if change <= 0 or self.queue_model == "risk-averse":
             own.ahead = min(own.ahead, now)

@@ -17,7 +17,7 @@ from quotewright.domain.journal import FILL_TAKER, Record
 
 FOLDER = Path(__file__).parent
 BLOCK = 1_000
-INTERPRETED = 300
+INTERPRETED = 60
 
 INTERPRETER = """
 import sys

@@ -100,8 +100,8 @@ def apply_order_row(orders: Any, book: Any, row: Any) -> int:
     orders.gone_qty = 0
     kind = row.kind
     if kind == CLEAR:
-        for slot in range(SLOTS if orders.used > 0 else 0):
-            orders.id[slot] = 0
+        if orders.used > 0:
+            orders.id[:] = 0
         orders.used = 0
         return OK
     if kind == ADD:

@@ -312,9 +312,9 @@ def set_level(book: Any, side: int, price: int, qty: int) -> int:
 @subkernel
 def clear_levels(book: Any) -> None:
     """Empty both sides."""
-    for index in range(FAR if book.far_used > 0 else 0):
-        book.far_key[index] = 0
-        book.far_qty[index] = 0
+    if book.far_used > 0:
+        book.far_key[:] = 0
+        book.far_qty[:] = 0
     book.far_used = 0
     index = _marked_above(book.bid_bits, -1)
     while index >= 0:

@@ -127,7 +127,7 @@ def _advance(vs: Any, queue: Any, book: Any) -> None:
     while slot >= 0:
         order = vs.resting[slot]
         now = touch_qty(book, order.side, order.price)
-        if now != order.seen or order.traded > 0:
+        if now != order.seen:
             change = order.seen - now - order.traded
             base = max(0, order.seen - order.traded)
             order.seen = now
