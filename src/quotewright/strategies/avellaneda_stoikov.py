@@ -15,7 +15,11 @@ SECOND = 1_000_000_000
 
 
 def decide(view: Any, params: Any, memory: Any, target: Any) -> None:
-    """Section 2.4, equations (2.9) and (2.10); prices in basis points of the mid, T − t on a rolling horizon."""
+    """Section 3.2, equations (29) and (30); prices in basis points of the mid.
+
+    The paper's day ends at T; a market that never closes has no T, so T − t here runs from `horizon` down to
+    nothing, again and again from the session's start.
+    """
     gamma = params[GAMMA]
     sigma = params[SIGMA]
     k = params[K]
@@ -26,9 +30,10 @@ def decide(view: Any, params: Any, memory: Any, target: Any) -> None:
     elapsed = (view.time - view.start) / SECOND
     left = horizon - elapsed % horizon
     q = view.inventory / lots
+    variance = sigma * sigma
 
-    reservation = -q * gamma * sigma**2 * left
-    spread = gamma * sigma**2 * left + (2 / gamma) * math.log(1 + gamma / k)
+    reservation = -q * gamma * variance * left
+    spread = gamma * variance * left + (2 / gamma) * math.log1p(gamma / k)
 
     point = view.mid / 10_000
     bid_at(view, target, view.mid + (reservation - spread / 2) * point, room_to_buy(view, lots, most))
@@ -44,8 +49,15 @@ STRATEGY = Strategy(
         Param("gamma", 0.05, 1e-6, 100.0, "1/bp", "Risk aversion per order held: higher leans harder on inventory."),
         Param("sigma", 1.0, 1e-6, 1e4, "bp/√s", "Volatility of the mid; `calibrate` estimates it."),
         Param("k", 1.0, 1e-6, 1e4, "1/bp", "Decay of the fill intensity with depth; `calibrate` estimates it."),
-        Param("horizon", 30.0, 0.1, 86_400.0, "s", "T: risk is held to the end of a rolling window of this length."),
+        Param(
+            "horizon",
+            30.0,
+            0.1,
+            86_400.0,
+            "s",
+            "T: inventory is priced to the end of a window of this length; windows follow each other.",
+        ),
     ),
     doc="Reservation price and optimal spread for an inventory-averse maker.",
-    source="Avellaneda & Stoikov (2008), Quantitative Finance 8(3), eqs. (2.9)–(2.10)",
+    source="Avellaneda & Stoikov (2008), Quantitative Finance 8(3), 217–224, equations (29) and (30)",
 )

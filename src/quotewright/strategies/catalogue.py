@@ -36,9 +36,11 @@ def _load(path: Path) -> Strategy:
     sys.modules[name] = module  # the compiler's disk cache finds functions by module name
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
         raise InputError("strategy", str(path), f"fails when loaded: {type(error).__name__}: {error}") from error
     strategy = getattr(module, "STRATEGY", None)
     if not isinstance(strategy, Strategy):
+        del sys.modules[name]
         raise InputError("strategy", str(path), "defines no STRATEGY = Strategy(…)")
     return strategy

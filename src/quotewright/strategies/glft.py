@@ -13,7 +13,7 @@ ORDER_NOTIONAL, MAX_INVENTORY, GAMMA, SIGMA, K, A = range(6)
 
 
 def decide(view: Any, params: Any, memory: Any, target: Any) -> None:
-    """Section 4, closed-form approximations; depths from the mid in basis points of it."""
+    """The closed-form approximation of the limits of Theorem 2; depths from the mid in basis points of it."""
     gamma = params[GAMMA]
     sigma = params[SIGMA]
     k = params[K]
@@ -21,8 +21,9 @@ def decide(view: Any, params: Any, memory: Any, target: Any) -> None:
     most = params[MAX_INVENTORY] * lots
     q = view.inventory / lots
 
-    half_spread = (1 / gamma) * math.log(1 + gamma / k)
-    lean = math.sqrt(sigma**2 * gamma / (2 * k * params[A]) * (1 + gamma / k) ** (1 + k / gamma))
+    half_spread = (1 / gamma) * math.log1p(gamma / k)
+    power = math.exp((1 + k / gamma) * math.log1p(gamma / k))  # (1 + γ/k)^(1 + k/γ), exact for small γ/k
+    lean = math.sqrt(sigma * sigma * gamma / (2 * k * params[A]) * power)
     bid_depth = half_spread + (2 * q + 1) / 2 * lean
     ask_depth = half_spread - (2 * q - 1) / 2 * lean
 
@@ -43,5 +44,5 @@ STRATEGY = Strategy(
         Param("A", 1.0, 1e-9, 1e6, "1/s", "Fill intensity at the mid; `calibrate` estimates it."),
     ),
     doc="Stationary quotes that hold inventory risk forever instead of to a horizon.",
-    source="Guéant, Lehalle & Fernandez-Tapia (2013), Math. Finan. Econ. 7, section 4",
+    source="Guéant, Lehalle & Fernandez-Tapia (2013), Mathematics and Financial Economics 7, 477–507, after Theorem 2",
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from quotewright.domain.quotes import MOST_QUOTES
 from quotewright.domain.strategy import Param, Strategy
-from quotewright.strategies.quoting import ask_at, bid_at, lots_of, room_to_buy, room_to_sell
+from quotewright.strategies.quoting import MOST_LOTS, ask_at, bid_at, lots_of, room_to_buy, room_to_sell
 from quotewright.strategies.shared_params import MAX_INVENTORY_PARAM, ORDER_NOTIONAL_PARAM
 
 ORDER_NOTIONAL, MAX_INVENTORY, LEVELS, HALF_SPREAD, STEP, GROWTH, SKEW = range(7)
@@ -18,15 +19,17 @@ def decide(view: Any, params: Any, memory: Any, target: Any) -> None:
     most = params[MAX_INVENTORY] * lots
     point = view.mid / 10_000
     centre = view.mid - params[SKEW] * view.inventory / most * point
-    buy = room_to_buy(view, MOST_QUOTES * 1_000_000 * lots, most)
-    sell = room_to_sell(view, MOST_QUOTES * 1_000_000 * lots, most)
+    buy = room_to_buy(view, MOST_LOTS, most)
+    sell = room_to_sell(view, MOST_LOTS, most)
+    size = float(lots)
     for level in range(int(params[LEVELS])):
-        size = max(1, int(lots * params[GROWTH] ** level + 0.5))
         away = (params[HALF_SPREAD] + level * params[STEP]) * point
-        bid_at(view, target, centre - away, min(size, buy))
-        ask_at(view, target, centre + away, min(size, sell))
-        buy = max(0, buy - size)
-        sell = max(0, sell - size)
+        want = math.floor(max(1.0, min(size + 0.5, MOST_LOTS)))
+        bid_at(view, target, centre - away, min(want, buy))
+        ask_at(view, target, centre + away, min(want, sell))
+        buy -= min(want, buy)
+        sell -= min(want, sell)
+        size *= params[GROWTH]
 
 
 STRATEGY = Strategy(
