@@ -186,11 +186,16 @@ def _print_quality(quality: dict[str, Any]) -> None:
         "one_sided",
         "duplicate_trades",
         "duplicate_updates",
+        "best_crossed",
+        "trade_ids_back",
+        "update_ids_back",
         "venue_time_back",
         "local_time_back",
         "unknown_orders",
         "silences_1s",
     )
+    if quality["book_overflow"]:
+        out.print("[red]the book cannot hold this recording's levels[/]; is the tick right?")
     found = [f"{name.replace('_', ' ')} {quality[name]:,}" for name in worth_saying if quality[name]]
     out.print("quality: " + (", ".join(found) if found else "nothing to report"))
     out.print(

@@ -15,6 +15,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 DEMO_SECONDS = 900
 DEMO_SEED = 7
+DEMO_AGENTS: dict[str, dict[str, float]] = {  # in the scale of the embedded market, whose spread is about 0.2 bp
+    "symmetric": {"half_spread": 0.15},
+    "avellaneda_stoikov": {"sigma": 0.25, "k": 6, "gamma": 0.3},
+    "glft": {"sigma": 0.25, "k": 6, "A": 4, "gamma": 0.3},
+    "ladder": {"half_spread": 0.15, "step": 0.1, "skew": 0.5},
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -47,15 +53,15 @@ def demo(
     with progress_bar(f"making {seconds} s of a {preset} market", "s", as_json) as progress:
         name = make_market(store, preset, seed, seconds, progress)
     dataset = Store(store).dataset(name)
-    names = ("symmetric", "avellaneda_stoikov", "glft", "ladder")
-    spec = ReplaySpec([AgentSpec(name=strategy, strategy=strategy) for strategy in names], seed=seed)
+    agents = [AgentSpec(strategy, strategy, params) for strategy, params in DEMO_AGENTS.items()]
+    spec = ReplaySpec(agents, seed=seed)
     command = ["quotewright", "demo", "--preset", preset, "--seconds", str(seconds), "--seed", str(seed)]
     _run([dataset], spec, to / "run", command, as_json)
     if not as_json:
         out.print(
             "\nWhat to try next:\n"
             f"  quotewright demo --preset turbulent --out out/turbulent     the same makers where flow is informed\n"
-            f"  quotewright replay --store {store} --instrument {name} --strategy glft --out out/mine\n"
+            f"  quotewright replay --store {store} --instrument {name} --strategy glft --param k=6 --out out/mine\n"
             f"  quotewright compare {to / 'run'} out/mine\n"
             "  quotewright data import --help                              your own recordings\n"
         )
@@ -134,7 +140,6 @@ def _run(datasets: list[Any], spec: Any, to: Path, command: list[str], as_json: 
     if report:
         from quotewright.reports.html import write_report
 
-        telling(as_json)("the report") if not as_json else None
         write_report(to, page)
     run = load_run(to)
     if as_json:

@@ -103,17 +103,19 @@ def _log_solution(diagonal: Floats, from_below: float, from_above: float, log_st
     """
     size = len(diagonal)
     shift = float(diagonal.min())
-    matrix = np.diag(diagonal - shift) + np.diag(np.full(size - 1, from_below), -1)
-    matrix = (matrix + np.diag(np.full(size - 1, from_above), 1)) * time
+    matrix: Floats = np.diag(diagonal - shift)
+    matrix += np.diag(np.full(size - 1, from_below), -1) + np.diag(np.full(size - 1, from_above), 1)
+    matrix *= time
     halvings = max(0, math.ceil(math.log2(max(float(matrix.sum(axis=1).max()), 1e-300))) + 1)
     matrix /= 2.0**halvings
-    power = term = np.eye(size)
+    term: Floats = np.eye(size)
+    power: Floats = np.eye(size)
     for order in range(1, 20):
-        term = term @ matrix / order
-        power = power + term
+        term = np.matmul(term, matrix) / order
+        power += term
     log_scale = 0.0
     for _ in range(halvings):
-        power = power @ power
+        power = np.matmul(power, power)
         largest = float(power.max())
         power /= largest
         log_scale = 2 * log_scale + math.log(largest)

@@ -58,8 +58,8 @@ def store_events(
         for events in chunks:
             if quality is None:
                 quality = Quality(l3=bool((events["kind"] == ADD).any()))
-            quality.update(events)
             writer.append(events)
+            quality.update(events)
         if quality is None:
             raise DataError(f"{instrument.name}: nothing to store: no event was imported")
         figures = quality.report()
