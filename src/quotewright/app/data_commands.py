@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,11 +67,14 @@ def list_command(store: StoreOption, as_json: JsonOption = False) -> None:
     if as_json:
         emit([{"instrument": d.name, "hash": d.hash, "rows": d.rows, **_span(d.manifest)} for d in datasets])
         return
-    table = Table("instrument", "rows", "from", "to", "MB", "hash", box=None)
+    table = Table(box=None, pad_edge=False, collapse_padding=True)  # fits into 80 columns
+    for header in ("instrument", "rows", "from", "length", "MB", "hash"):
+        table.add_column(header, justify="right" if header in ("rows", "length", "MB") else "left", overflow="fold")
     for d in datasets:
         size = sum(entry["bytes"] for entry in d.manifest["files"]) / 1e6
-        span = _span(d.manifest)
-        table.add_row(d.name, f"{d.rows:,}", span["from"], span["to"], f"{size:.1f}", d.hash[:12])
+        length = timedelta(seconds=(d.manifest["last_ts"] - d.manifest["first_ts"]) // 10**9)
+        began = _span(d.manifest)["from"].replace("T", " ")[:16]
+        table.add_row(d.name, f"{d.rows:,}", began, str(length), f"{size:.1f}", d.hash[:8])
     out.print(table if datasets else "the store is empty; `quotewright data import` fills it")
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from quotewright.domain.errors import QuotewrightError
 
@@ -29,9 +30,9 @@ def emit(value: Any) -> None:
 def fail(error: QuotewrightError, as_json: bool) -> int:
     """Tell an error on standard error (and as JSON on standard output); returns its exit code."""
     if as_json:
-        detail = {name: str(value) for name, value in vars(error).items()}
+        detail = {name: str(value) for name, value in vars(error).items() if not name.startswith("_")}
         emit({"error": {"type": type(error).__name__, "message": str(error), **detail}})
-    err.print(f"[bold red]error[/] {error}", markup=True, soft_wrap=True)
+    err.print(f"[bold red]error[/] {escape(str(error))}", soft_wrap=True)
     return error.exit_code
 
 
