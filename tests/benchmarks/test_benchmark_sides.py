@@ -1,0 +1,123 @@
+"""Each side of the benchmark still runs, on the same events to the same book; nothing here looks at a time."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import feed as benchmark_feed
+import numpy as np
+import pytest
+import run as benchmark_run
+from flat_floor import Floor
+from ours import Ours
+
+from quotewright.domain.events import ASK, BID, CLEAR, LAST, LEVEL, TRADE
+from quotewright.domain.journal import Record
+
+ROWS = 20_000
+LATENCY = 5_000_000
+MAKER = {"lots": 1, "most_lots": 50, "half_spread": 1}
+
+needs_peer = pytest.mark.skipif(
+    importlib.util.find_spec("hftbacktest") is None, reason="hftbacktest (the extra `bench`) is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def feed() -> benchmark_feed.Feed:
+    return benchmark_feed.make_feed(ROWS, seed=3)
+
+
+def test_feed_is_the_same_for_the_same_seed(feed: benchmark_feed.Feed) -> None:
+    assert (benchmark_feed.make_feed(ROWS, seed=3).events == feed.events).all()
+    assert (benchmark_feed.make_feed(ROWS, seed=4).events != feed.events).any()
+
+
+@pytest.mark.parametrize("rows_per_update", [1, 4])
+def test_feed_is_a_sound_market(rows_per_update: int) -> None:
+    """By a book of dictionaries: never crossed after any row, trades at the touch and no larger than it."""
+    made = benchmark_feed.make_feed(ROWS, seed=3, rows_per_update=rows_per_update)
+    events = made.events
+    books: dict[int, dict[int, int]] = {BID: {}, ASK: {}}
+    for number, row in enumerate(events):
+        side, price, qty = int(row["side"]), int(row["price"]), int(row["qty"])
+        if row["kind"] == LEVEL:
+            books[side][price] = qty
+            if qty == 0:
+                del books[side][price]
+        elif row["kind"] == TRADE:
+            touch = min(books[ASK]) if side == BID else max(books[BID])
+            assert price == touch
+            assert 0 < qty <= books[-side][price]
+        if number > 2:
+            assert max(books[BID]) < min(books[ASK])
+    assert (max(books[BID]), min(books[ASK])) == (made.bid, made.ask)
+    assert events[0]["kind"] == CLEAR
+    assert (events["kind"] == TRADE).sum() > 100
+    assert (np.diff(events["exch_ts"]) >= 0).all()
+    assert (np.diff(events["local_ts"]) >= 0).all()
+    assert (events["local_ts"] - events["exch_ts"]).min() >= benchmark_feed.LATENCY_NS
+    ends = np.append(np.diff(events["seq"]) != 0, True)
+    assert ((events["flags"] & LAST > 0) == ends).all()
+
+
+def test_floor_and_replay_end_at_the_feeds_touch(feed: benchmark_feed.Feed) -> None:
+    for ready in (Floor(feed), Ours(feed, None, LATENCY)):
+        ready.run()
+        assert ready.outcome() == (feed.bid, feed.ask, 0, 0, 0)
+
+
+def test_our_maker_quotes_fills_and_journals(feed: benchmark_feed.Feed) -> None:
+    ready = Ours(feed, MAKER, LATENCY)
+    ready.run()
+    outcome = ready.outcome()
+    journal = np.concatenate(ready.journal)
+    assert outcome[:2] == (feed.bid, feed.ask)
+    assert outcome.fills > 20
+    assert (journal["kind"] == Record.FILL).sum() == outcome.fills
+    assert (journal["kind"] == Record.PLACE).sum() == outcome.orders
+    assert not (journal["kind"] == Record.REFUSED).any()
+    fills = journal[journal["kind"] == Record.FILL]
+    assert int((fills["side"] * fills["qty"]).sum()) == outcome.position
+
+
+@needs_peer
+def test_events_are_the_same_rows_in_the_peers_dtype(feed: benchmark_feed.Feed) -> None:
+    theirs = benchmark_feed.to_hftbacktest(feed.events)
+    assert len(theirs) == len(feed.events)
+    shown = feed.events["kind"] != CLEAR
+    assert (np.rint(theirs["px"] / benchmark_feed.TICK) == feed.events["price"])[shown].all()
+    assert (np.rint(theirs["qty"] / benchmark_feed.LOT) == feed.events["qty"]).all()
+    assert (theirs["exch_ts"] == feed.events["exch_ts"]).all()
+    assert (theirs["local_ts"] == feed.events["local_ts"]).all()
+
+
+@needs_peer
+@pytest.mark.parametrize("depth", ["HashMap", "ROIVector"])
+def test_peer_does_the_same_work(feed: benchmark_feed.Feed, depth: str) -> None:
+    from peer import Peer
+
+    events = benchmark_feed.to_hftbacktest(feed.events)
+    replay = Peer(feed, events, depth, None, LATENCY)
+    replay.run()
+    assert replay.outcome() == (feed.bid, feed.ask, 0, 0, 0)
+    maker = Peer(feed, events, depth, MAKER, LATENCY)
+    maker.run()
+    theirs = maker.outcome()
+    mine = Ours(feed, MAKER, LATENCY)
+    mine.run()
+    ours = mine.outcome()
+    assert theirs[:2] == ours[:2]
+    # The rules of fills differ in detail, so counts are close rather than equal: docs/benchmarks.md.
+    assert theirs.orders == pytest.approx(ours.orders, rel=0.1)
+    assert theirs.fills == pytest.approx(ours.fills, rel=0.25)
+
+
+def test_results_name_every_row(feed: benchmark_feed.Feed) -> None:
+    found = benchmark_run.passes(feed, MAKER, LATENCY)
+    seconds, outcomes = benchmark_run.measure(found, 1, lambda _: None)
+    benchmark_run.check(feed, outcomes)
+    made = benchmark_run.results(feed, {name: [1.0, 2.0, 4.0] for name in seconds}, outcomes)
+    assert set(made["rates"]) == {benchmark_run.READ, benchmark_run.REPLAY, benchmark_run.MAKER}
+    assert made["rates"][benchmark_run.MAKER][benchmark_run.OURS] == ROWS // 2
+    assert all(ratio == 1.0 for ratios in made["ratios"].values() for ratio in ratios.values())
