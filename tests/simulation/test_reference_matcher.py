@@ -362,9 +362,12 @@ def test_model_may_put_a_later_order_before_an_earlier_one(run: Run) -> None:
     assert [fills(result, n) for n in (1, 2, 3)] == [[(999, 1, 0)], [(999, 5, 0)], [(999, 1, 3)]]
 
 
-def test_best_pair_that_says_nothing_new_leaves_what_was_traded(run: Run) -> None:
-    # As in test_traded_volume_is_no_cancel, with the touch repeated between the trade and the level.
-    steps = (trade(22, ASK, 999, 4), best(23, 999, 30, 1001, 4), level(24, BID, 999, 20))
+@pytest.mark.parametrize(
+    "between", [best(23, 999, 30, 1001, 4), level(23, BID, 998, 2), level(23, ASK, 1001, 9), level(23, BID, 999, 30)]
+)
+def test_what_was_traded_waits_until_the_level_changes(run: Run, between: Update) -> None:
+    # As in test_traded_volume_is_no_cancel, with a report between the trade and the level that says nothing new of it.
+    steps = (trade(22, ASK, 999, 4), between, level(24, BID, 999, 20))
     assert ahead(run(*QUEUE, *steps, queue_model="proportional"), 1) == 5
 
 
