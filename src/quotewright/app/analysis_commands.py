@@ -30,8 +30,8 @@ def calibrate_command(
     as_json: JsonOption = False,
 ) -> None:
     """Estimate sigma, A and k of a recording, with confidence intervals, for the quoting models."""
-    from quotewright.reports.calibration import calibration_table, write_fit
-    from quotewright.sessions.calibrating import calibrate_dataset
+    from quotewright.research.calibrating import calibrate_dataset
+    from quotewright.research.calibration_view import calibration_table, write_fit
     from quotewright.storage.store import Store
 
     dataset = Store(store).dataset(instrument)

@@ -39,7 +39,7 @@ TARGET = np.dtype(
         ("bid_qty", "i8", (MOST_QUOTES,)),  # lots
         ("ask_price", "i8", (MOST_QUOTES,)),
         ("ask_qty", "i8", (MOST_QUOTES,)),
-        ("take_generation", "i8"),  # a new value starts a new take; the same value never repeats one
+        ("take_generation", "i8"),  # 1 and up; a higher value starts a new take, the same value never repeats one
         ("take_side", "i8"),  # BID buys, ASK sells
         ("take_qty", "i8"),  # goal of this generation, lots
         ("take_limit", "i8"),  # worst price, ticks

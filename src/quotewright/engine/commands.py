@@ -10,6 +10,7 @@ from quotewright.domain.kernel import subkernel
 from quotewright.domain.messages import AMEND, CANCEL, PLACE
 from quotewright.domain.money import value_of
 from quotewright.engine.record import next_record
+from quotewright.engine.state import ORDERS_PER_LEG
 from quotewright.orders.states import NONE, PENDING, append_order
 from quotewright.risk.gate import check_place, spend_message
 
@@ -101,7 +102,7 @@ def send_place(state: Any, leg: int, side: int, price: int, qty: int, flags: int
     lots, notional = _exposure(state, leg, side)
     mid2 = state.books[mine.instrument].mid2
     reason = check_place(limits, instrument, side, price, qty, mine.position, lots, notional, mid2)
-    if reason == 0 and engine.free_order == NONE:
+    if reason == 0 and mine.open_orders >= ORDERS_PER_LEG:
         reason = CAPACITY
     if reason == 0:
         budget = spend_message(limits, mine.budget_until, engine.now)
@@ -195,9 +196,9 @@ def cancel_all(state: Any, leg: int) -> None:
 def send_take(state: Any, leg: int, target: Any) -> None:
     """Send what a take still lacks: goal − filled − worst case in flight; an old generation is never repeated."""
     mine = state.legs[leg]
+    if target.take_generation < max(mine.take_generation, 1):
+        return
     if target.take_generation != mine.take_generation:
-        if target.take_generation < mine.take_generation:
-            return
         mine.take_generation = target.take_generation
         mine.take_filled = 0
     in_flight = 0

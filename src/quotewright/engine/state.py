@@ -133,7 +133,7 @@ def new_state(
         limits=as_records(limits.astype(LIMITS, copy=False)),
         orders=records(capacity, ORDER),
         actions=records(2 * ORDERS_PER_LEG + 2 * MOST_QUOTES, ACTION),
-        outbox=records(capacity + 4 * ORDERS_PER_LEG, MESSAGE),
+        outbox=records(capacity + (count + 1) * (2 * MOST_QUOTES + 1), MESSAGE),
         journal=records(journal_rows + journal_margin(count, capacity), JOURNAL),
         markouts=records(MARKOUT_RING, MARKOUT),
         views=records(1, VIEW),
@@ -156,5 +156,5 @@ def new_state(
 
 
 def journal_margin(legs: int, orders: int) -> int:
-    """Rows that one iteration of a session's loop may write at most."""
-    return 1024 + 4 * legs + 2 * orders
+    """Rows that one iteration of a session's loop may write at most: every order cancelled, every quote refused."""
+    return 1024 + orders + legs * (4 * MOST_QUOTES + 16)

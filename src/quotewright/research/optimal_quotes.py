@@ -34,12 +34,12 @@ class Depths(NamedTuple):
 
 
 def reservation_price(mid: float, q: float, gamma: float, sigma: float, left: float) -> float:
-    """r = s − qγσ²(T − t), Avellaneda & Stoikov (29); `left` is T − t."""
+    """r = s − qγσ²(T − t), Avellaneda & Stoikov, section 3.2; `left` is T − t."""
     return mid - q * gamma * sigma**2 * left
 
 
 def optimal_spread(gamma: float, sigma: float, k: float, left: float) -> float:
-    """γσ²(T − t) + (2/γ) ln(1 + γ/k), Avellaneda & Stoikov (30); `left` is T − t."""
+    """γσ²(T − t) + (2/γ) ln(1 + γ/k), Avellaneda & Stoikov, section 3.2; `left` is T − t."""
     return gamma * sigma**2 * left + 2 / gamma * math.log1p(gamma / k)
 
 
@@ -107,7 +107,7 @@ def _log_solution(diagonal: Floats, from_below: float, from_above: float, log_st
     matrix += np.diag(np.full(size - 1, from_below), -1) + np.diag(np.full(size - 1, from_above), 1)
     matrix *= time
     halvings = max(0, math.ceil(math.log2(max(float(matrix.sum(axis=1).max()), 1e-300))) + 1)
-    matrix /= 2.0**halvings
+    matrix *= 0.5**halvings
     term: Floats = np.eye(size)
     power: Floats = np.eye(size)
     for order in range(1, 20):
@@ -117,7 +117,7 @@ def _log_solution(diagonal: Floats, from_below: float, from_above: float, log_st
     for _ in range(halvings):
         power = np.matmul(power, power)
         largest = float(power.max())
-        power /= largest
+        power *= 1 / largest
         log_scale = 2 * log_scale + math.log(largest)
     top = float(log_start.max())
     return np.log(power @ np.exp(log_start - top)) + top + log_scale + shift * time
