@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
+from quotewright.domain.errors import InputError
+from quotewright.research.model_market import ModelMarket, simulate_quotes
 from quotewright.research.optimal_quotes import (
-    cartea_jaimungal_depths,
-    cartea_jaimungal_h,
-    glft_asymptotic,
-    glft_depths,
-    log_evolved,
+    PenaltyQuotes,
+    asymptotic_depths,
+    finite_horizon_depths,
+    inventory_penalty_quotes,
     optimal_spread,
     reservation_price,
 )
@@ -36,28 +37,21 @@ AVELLANEDA_STOIKOV = [
 
 def simulate(gamma: float, strategy: str, paths: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
     """Section 3.3 of the paper: profit and final inventory by path, and the average spread quoted."""
-    rng = np.random.default_rng(seed)
-    T, sigma, dt, k, A = 1.0, 2.0, 0.005, 1.5, 140.0
-    steps = round(T / dt)
-    mid = np.full(paths, 100.0)
-    cash = np.zeros(paths)
-    q = np.zeros(paths)
-    spreads = [optimal_spread(gamma, sigma, k, T - n * dt) for n in range(steps)]
-    average = sum(spreads) / steps
-    for n in range(steps):
-        if strategy == "inventory":
-            centre = reservation_price(mid, q, gamma, sigma, T - n * dt)  # type: ignore[arg-type]
-            half = spreads[n] / 2
-        else:
-            centre, half = mid, average / 2
-        bid, ask = centre - half, centre + half
-        # Bernoulli of probability λ·dt, not 1 − e^{−λdt}: with the latter the tables do not come out.
-        bought = rng.random(paths) < A * np.exp(-k * (mid - bid)) * dt
-        sold = rng.random(paths) < A * np.exp(-k * (ask - mid)) * dt
-        cash += sold * ask - bought * bid
-        q += bought.astype(float) - sold
-        mid = mid + sigma * math.sqrt(dt) * rng.choice((-1.0, 1.0), paths)
-    return cash + q * mid, q, average
+    market = ModelMarket()
+    steps = round(market.horizon / market.step)
+    times = [market.horizon - n * market.step for n in range(steps)]
+    average = sum(optimal_spread(gamma, market.sigma, market.k, left) for left in times) / steps
+
+    def inventory(left: float, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        half = optimal_spread(gamma, market.sigma, market.k, left) / 2
+        lean = reservation_price(0.0, 1.0, gamma, market.sigma, left) * q
+        return half - lean, half + lean
+
+    def symmetric(left: float, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.full(paths, average / 2), np.full(paths, average / 2)
+
+    made = simulate_quotes(inventory if strategy == "inventory" else symmetric, paths, seed, market)
+    return made.profit, made.inventory, average
 
 
 @pytest.mark.parametrize(
@@ -92,15 +86,15 @@ GLFT = [
 @pytest.mark.parametrize(("parameters", "exact", "asymptotic"), GLFT)
 def test_glft_depths(parameters: tuple[float, ...], exact: tuple[float, ...], asymptotic: tuple[float, ...]) -> None:
     sigma, A, k, gamma = parameters
-    depths = glft_depths(gamma, sigma, k, A, left=600, bound=30)
+    depths = finite_horizon_depths(sigma=sigma, A=A, k=k, gamma=gamma, left=600, most=30)
     found = depths.at(0)[0], depths.at(1)[0], depths.at(5)[0], depths.at(5)[1]
     assert [round(value, 4) for value in found] == list(exact)
-    far = glft_asymptotic(0, gamma, sigma, k, A)[0], *glft_asymptotic(5, gamma, sigma, k, A)
-    assert [round(value, 4) for value in far] == list(asymptotic)
+    far = [asymptotic_depths(q, sigma=sigma, A=A, k=k, gamma=gamma) for q in (0, 5)]
+    assert [round(value, 4) for value in (far[0][0], *far[1])] == list(asymptotic)
 
 
 def test_glft_side_beyond_the_bound_is_never_quoted_and_the_book_is_symmetric() -> None:
-    depths = glft_depths(0.01, 0.3, 0.3, 0.9, left=600, bound=30)
+    depths = finite_horizon_depths(gamma=0.01, sigma=0.3, k=0.3, A=0.9, left=600, most=30)
     assert depths.at(30)[0] == math.inf
     assert depths.at(-30)[1] == math.inf
     assert depths.bid[:-1] == pytest.approx(depths.ask[:0:-1], rel=1e-9)
@@ -108,37 +102,51 @@ def test_glft_side_beyond_the_bound_is_never_quoted_and_the_book_is_symmetric() 
 
 
 def test_glft_at_the_horizon_is_the_base_depth() -> None:
-    depths = glft_depths(0.01, 0.3, 0.3, 0.9, left=0.0, bound=5)
+    depths = finite_horizon_depths(gamma=0.01, sigma=0.3, k=0.3, A=0.9, left=0.0, most=5)
     assert depths.bid[:-1] == pytest.approx(math.log(1 + 0.01 / 0.3) / 0.01)
 
 
+def cartea_jaimungal(phi: float, alpha: float, most: int) -> PenaltyQuotes:
+    return inventory_penalty_quotes(buys=1, sells=1, kappa=100, phi=phi, alpha=alpha, left=30, most=most)
+
+
 def test_cartea_jaimungal_values() -> None:
-    q, h = cartea_jaimungal_h(100, 1, 1e-4, 1e-4, left=30, bound=10)
-    assert h[list(q).index(0)] == pytest.approx(0.205645, abs=1e-6)
-    depths = cartea_jaimungal_depths(100, 1, 1e-4, 1e-4, left=30, bound=10)
-    assert [round(depths.at(at)[1], 6) for at in (-5, 0, 5)] == [0.019018, 0.010850, 0.002538]
+    quotes = cartea_jaimungal(1e-4, 1e-4, 10)
+    assert quotes.h[10] == pytest.approx(0.205645, abs=1e-6)
+    assert [round(quotes.depths.at(q)[1], 6) for q in (-5, 0, 5)] == [0.019018, 0.010850, 0.002538]
 
 
 def test_cartea_jaimungal_without_penalties() -> None:
-    near = cartea_jaimungal_depths(100, 1, 0, 0, left=30, bound=10)
-    assert [round(near.at(at)[1], 6) for at in (-5, 0, 5)] == [0.011125, 0.010057, 0.009226]
-    far = cartea_jaimungal_depths(100, 1, 0, 0, left=30, bound=100)
-    assert [far.at(at)[1] for at in (-5, 0, 5)] == pytest.approx([1 / 100] * 3, abs=1e-9)
+    near = cartea_jaimungal(0, 0, 10).depths
+    assert [round(near.at(q)[1], 6) for q in (-5, 0, 5)] == [0.011125, 0.010057, 0.009226]
+    far = cartea_jaimungal(0, 0, 100).depths
+    assert [far.at(q)[1] for q in (-5, 0, 5)] == pytest.approx([1 / 100] * 3, abs=1e-9)
 
 
-def test_matrix_exponential_agrees_with_scipy_and_with_itself_in_two_halves() -> None:
-    rng = np.random.default_rng(3)
-    for left in (0.0, 0.1, 3.0):
-        diagonal, start = -rng.random(7) * 20, rng.normal(size=7)
-        M = np.diag(diagonal) + 0.7 * (np.eye(7, k=1) + np.eye(7, k=-1))
-        once = log_evolved(diagonal, 0.7, start, left)
-        assert once == pytest.approx(np.log(expm(M * left) @ np.exp(start)), rel=1e-9, abs=1e-9)
-        half = log_evolved(diagonal, 0.7, log_evolved(diagonal, 0.7, start, left / 2), left / 2)
-        assert half == pytest.approx(once, rel=1e-9, abs=1e-9)
+def test_more_buyers_than_sellers_move_both_quotes_up() -> None:
+    even = cartea_jaimungal(1e-4, 1e-4, 10).depths.at(0)
+    driven = inventory_penalty_quotes(buys=2, sells=1, kappa=100, phi=1e-4, alpha=1e-4, left=30, most=10).depths.at(0)
+    assert driven[0] < even[0]
+    assert driven[1] > even[1]
 
 
-def test_matrix_exponential_survives_values_that_overflow_a_float() -> None:
-    grown = log_evolved(np.zeros(3), 1.0, np.zeros(3), 5_000.0)
-    assert grown[1] == pytest.approx(5_000 * math.sqrt(2), rel=1e-3)
-    shrunk = log_evolved(np.full(3, -50.0), 1.0, np.zeros(3), 5_000.0)
-    assert shrunk[1] == pytest.approx(-5_000 * (50 - math.sqrt(2)), rel=1e-3)
+@pytest.mark.parametrize("left", [0.0, 0.1, 3.0, 30.0])
+def test_value_function_agrees_with_scipys_matrix_exponential(left: float) -> None:
+    q = np.arange(-6.0, 7.0)
+    buys, sells, kappa, phi, alpha = 1.3, 0.8, 20.0, 1e-3, 2e-3
+    M = np.diag(-phi * kappa * q**2) + np.eye(13, k=-1) * buys / math.e + np.eye(13, k=1) * sells / math.e
+    expected = np.log(expm(M * left) @ np.exp(-alpha * kappa * q**2)) / kappa
+    found = inventory_penalty_quotes(buys=buys, sells=sells, kappa=kappa, phi=phi, alpha=alpha, left=left, most=6)
+    assert found.h == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_values_that_would_overflow_a_float_do_not() -> None:
+    depths = finite_horizon_depths(sigma=0.3, A=0.9, k=0.3, gamma=0.01, left=1e6, most=30)
+    assert depths.at(0)[0] == pytest.approx(3.3130, abs=5e-5)
+
+
+@pytest.mark.parametrize("wrong", [{"k": 0.0}, {"A": -1.0}, {"sigma": math.nan}, {"left": -1.0}, {"most": 0}])
+def test_values_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    given = {"sigma": 0.3, "A": 0.9, "k": 0.3, "gamma": 0.01, "left": 1.0, "most": 5, **wrong}
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        finite_horizon_depths(**given)  # type: ignore[arg-type]
