@@ -36,8 +36,8 @@ OURS = "quotewright"
 HASHMAP = "hftbacktest HashMap"
 ROIVEC = "hftbacktest ROIVector"
 FLOOR = "floor"
-READ = "read and keep one flat book"
-REPLAY = "replay without orders"
+READ = "read, one flat book"
+REPLAY = "replay, no orders"
 MAKER = "one market maker"
 
 Maker = dict[str, float]
@@ -121,14 +121,14 @@ def machine() -> dict[str, Any]:
 def show(console: Console, found: dict[str, Any], rows: int) -> None:
     """The tables for people."""
     table = Table(title=f"{rows:,} events: CPU time, medians", title_justify="left")
-    for column in ("work", "side", "rows/s", "ns/row", "quotewright takes"):
+    for column in ("work", "side", "rows/s", "ns/row", "ours ÷ its"):
         table.add_column(column, justify="left" if column in ("work", "side") else "right")
     for work, sides in found["rates"].items():
         for side, rate in sides.items():
             ratio = found["ratios"].get(work, {}).get(side)
-            told = f"{ratio:.2f} ×" if ratio else ""
+            told = f"{ratio:.2f}" if ratio else ""
             if side == OURS:
-                told = f"{found['ratios'][work][FLOOR]:.1f} × the floor"
+                told = f"{found['ratios'][work][FLOOR]:.1f} × floor"
             table.add_row(work, side, f"{rate:,}", f"{1e9 / rate:.1f}", told)
         table.add_section()
     console.print(table)
