@@ -58,13 +58,22 @@ def demo(
     command = ["quotewright", "demo", "--preset", preset, "--seconds", str(seconds), "--seed", str(seed)]
     _run([dataset], spec, to / "run", command, as_json)
     if not as_json:
+        me = _own_name()
         out.print(
             "\nWhat to try next:\n"
-            f"  quotewright demo --preset turbulent --out out/turbulent     the same makers where flow is informed\n"
-            f"  quotewright replay --store {store} --instrument {name} --strategy glft --param k=6 --out out/mine\n"
-            f"  quotewright compare {to / 'run'} out/mine\n"
-            "  quotewright data import --help                              your own recordings\n"
+            f"  {me} demo --preset turbulent --out out/turbulent     the same makers where flow is informed\n"
+            f"  {me} replay --store {store} --instrument {name} --strategy glft --param k=6 --out out/mine\n"
+            f"  {me} compare {to / 'run'} out/mine\n"
+            f"  {me} data import --help                              your own recordings\n"
         )
+
+
+def _own_name() -> str:
+    """How this program was called, so that what is printed can be pasted."""
+    called = Path(sys.argv[0])
+    if called.is_absolute() and called.is_relative_to(Path.cwd()):
+        called = called.relative_to(Path.cwd())
+    return str(called) if called.name == "quotewright" else "quotewright"
 
 
 def replay_command(
@@ -73,7 +82,7 @@ def replay_command(
     instrument: Annotated[list[str] | None, typer.Option("--instrument", help="VENUE:SYMBOL; may be repeated.")] = None,
     strategy: Annotated[str | None, typer.Option("--strategy", help="Name, or path of a Python file.")] = None,
     param: Annotated[list[str] | None, typer.Option("--param", help="name=value; may be repeated.")] = None,
-    agents: Annotated[Path | None, typer.Option("--agents", help="TOML file with [[agent]] tables.")] = None,
+    agents: Annotated[Path | None, typer.Option("--agents", help=r"TOML file with \[[agent]] tables.")] = None,
     journal: Annotated[
         Path | None, typer.Option("--journal", help="Run folder to repeat from its journal; needs only --store.")
     ] = None,
