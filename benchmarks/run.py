@@ -36,9 +36,9 @@ OURS = "quotewright"
 HASHMAP = "hftbacktest HashMap"
 ROIVEC = "hftbacktest ROIVector"
 FLOOR = "floor"
-READ = "read, one flat book"
-REPLAY = "replay, no orders"
-MAKER = "one market maker"
+READ = "flat book"
+REPLAY = "replay"
+MAKER = "market maker"
 
 Maker = dict[str, float]
 Makers = dict[tuple[str, str], Callable[[], Any]]  # (work, side): makes one pass ready to run
