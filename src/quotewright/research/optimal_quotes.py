@@ -34,12 +34,12 @@ class Depths(NamedTuple):
 
 
 def reservation_price(mid: float, q: float, gamma: float, sigma: float, left: float) -> float:
-    """r = s − qγσ²(T − t), Avellaneda & Stoikov, section 3.2; `left` is T − t."""
+    """r = s − qγσ²(T − t), Avellaneda & Stoikov, section 3.2, (29); `left` is T − t."""
     return mid - q * gamma * sigma**2 * left
 
 
 def optimal_spread(gamma: float, sigma: float, k: float, left: float) -> float:
-    """γσ²(T − t) + (2/γ) ln(1 + γ/k), Avellaneda & Stoikov, section 3.2; `left` is T − t."""
+    """γσ²(T − t) + (2/γ) ln(1 + γ/k), Avellaneda & Stoikov, section 3.2, (30); `left` is T − t."""
     return gamma * sigma**2 * left + 2 / gamma * math.log1p(gamma / k)
 
 
