@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-import pytest
 from recording_builder import (
     ahead,
     amend,
@@ -24,8 +22,8 @@ from recording_builder import (
     snapshot,
     trade,
 )
-from reference_records import Message, Result, Update
-from scenarios import INSTRUMENTS, Scenario, by_compiled, by_reference
+from reference_records import Result
+from scenarios import INSTRUMENTS
 
 from quotewright.domain.events import ASK, BID
 from quotewright.domain.journal import FILL_TAKER, IOC, POST_ONLY, Record
@@ -33,16 +31,6 @@ from quotewright.domain.journal import FILL_TAKER, IOC, POST_ONLY, Record
 Run = Callable[..., Result]
 
 BOOK = snapshot(10, {999: 5, 998: 7}, {1001: 4, 1002: 6})
-
-
-@pytest.fixture(params=[by_reference, by_compiled], ids=["reference", "compiled"])
-def run(request: pytest.FixtureRequest) -> Run:
-    def go(*steps: Update | Message, instrument: str = "linear", **settings: Any) -> Result:
-        updates = tuple(step for step in steps if isinstance(step, Update))
-        messages = tuple(step for step in steps if isinstance(step, Message))
-        return request.param(Scenario((instrument,), updates, messages, **settings))
-
-    return go
 
 
 def test_two_partial_fills_of_0_004_and_0_006_give_a_position_of_0_010(run: Run) -> None:

@@ -17,7 +17,6 @@ from quotewright.domain.journal import FILL_TAKER, Record
 
 FOLDER = Path(__file__).parent
 BLOCK = 1_000
-INTERPRETED = 60
 
 INTERPRETER = """
 import sys
@@ -59,9 +58,10 @@ def test_compiled_venue_agrees_with_the_reference_at_length(block: int) -> None:
     assert_agreement(range(block * BLOCK, (block + 1) * BLOCK))
 
 
-def test_interpreted_venue_agrees_with_the_reference() -> None:
+@pytest.mark.parametrize("streams", [40, pytest.param(400, marks=pytest.mark.slow)])
+def test_interpreted_venue_agrees_with_the_reference(streams: int) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", INTERPRETER, str(FOLDER), str(INTERPRETED)],
+        [sys.executable, "-c", INTERPRETER, str(FOLDER), str(streams)],
         env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
         capture_output=True,
         text=True,
