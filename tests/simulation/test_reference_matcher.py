@@ -1,6 +1,6 @@
 """New orders, cancels, trades, queues and the touch on L2, worked by hand from docs/reference/replay-venue.md.
 
-Each case runs through the reference matcher and through the compiled venue, so that neither is right by agreement alone.
+Each case runs through the reference matcher and the compiled venue, so that neither is right by agreement alone.
 Unless a case says otherwise there are one agent and one instrument, "linear": tick 0.1, lot 0.001, so that one lot at
 1000 ticks is worth 0.1.
 """
