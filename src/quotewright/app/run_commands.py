@@ -82,7 +82,7 @@ def replay_command(
     instrument: Annotated[list[str] | None, typer.Option("--instrument", help="VENUE:SYMBOL; may be repeated.")] = None,
     strategy: Annotated[str | None, typer.Option("--strategy", help="Name, or path of a Python file.")] = None,
     param: Annotated[list[str] | None, typer.Option("--param", help="name=value; may be repeated.")] = None,
-    agents: Annotated[Path | None, typer.Option("--agents", help=r"TOML file with \[[agent]] tables.")] = None,
+    agents: Annotated[Path | None, typer.Option("--agents", help=r"TOML file with [\[agent]] tables.")] = None,
     journal: Annotated[
         Path | None, typer.Option("--journal", help="Run folder to repeat from its journal; needs only --store.")
     ] = None,

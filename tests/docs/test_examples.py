@@ -1,0 +1,37 @@
+"""Every example runs as it is, and prints what it promises."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+PRINTED = {
+    "01_replay_from_python.py": ["fills", "USDT", "position"],
+    "02_own_strategy.py": ["report.html", "events"],
+    "03_many_agents.py": ["close", "far", "desk-inner", "desk-outer"],
+    "04_exact_money.py": [
+        "618376 ticks of 0.1, 7 lots, settled in BTC",
+        "= 0.01 BTC, exactly",
+        "61837.635",
+        "6.18e4",
+        "NaN",
+    ],
+}
+
+
+def test_every_example_is_here() -> None:
+    assert {path.name for path in EXAMPLES.glob("*.py")} == set(PRINTED)
+    assert len((EXAMPLES / "01_replay_from_python.py").read_text().splitlines()) < 30
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_the_example_runs(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / name), str(tmp_path / "out")]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    for part in PRINTED[name]:
+        assert part in ended.stdout
