@@ -161,3 +161,15 @@ def test_recording_of_trades_alone_is_refused_and_progress_reaches_the_end(tmp_p
     with pytest.raises(InputError, match="no order book"):
         calibrate_dataset(dataset, lambda done, total: steps.append((done, total)))
     assert steps[-1] == (100, 100)
+
+
+def test_order_level_recording_is_calibrated_from_few_orders_with_wide_intervals(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    instrument = find_instrument("bitstamp", "BTCUSD")
+    import_recording(tmp_path, "bitstamp-l3", [shared_data / "tick" / "bitstamp_l3_20260502"], instrument)
+    found = calibrate_dataset(Store(tmp_path).dataset(instrument.name))
+    assert found.seconds == pytest.approx(1_800, abs=20)
+    assert found.inside == 0
+    assert 0.1 < found.sigma.value < 1.0
+    assert found.k.high > 1.5 * found.k.low

@@ -185,4 +185,4 @@ def _signature_figure(c: Calibration) -> tuple[list[dict[str, Any]], dict[str, A
 def _draw(element: str, data: list[dict[str, Any]], layout: dict[str, Any]) -> str:
     whole = {**layout, "margin": {"t": 50, "r": 20}}
     figure = json.dumps([data, whole], allow_nan=False)
-    return f'Plotly.newPlot("{element}",...{figure},{{responsive:true}});'
+    return f'Plotly.newPlot("{element}",...{figure},{{responsive:true,displaylogo:false}});'
