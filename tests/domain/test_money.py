@@ -52,7 +52,7 @@ def _table(instrument: Instrument) -> Any:
     return as_records(instrument.to_record(0).astype(INSTRUMENT))
 
 
-@given(st.integers(-(10**9), 10**9), st.integers(1, 2 * 10**7))
+@given(st.integers(-(10**8), 10**8), st.integers(1, 2 * 10**7))
 @settings(deadline=None)
 def test_linear_values_are_exact(lots: int, price2: int) -> None:
     for instrument in (SPOT, LINEAR):

@@ -101,11 +101,28 @@ def kernel(function: F) -> F:
 
 
 def subkernel(function: F) -> F:
-    """Compile a kernel that only other kernels call: no wrapper and no cache of its own, it lives in its entry's."""
+    """Compile a kernel that only other kernels call: no wrapper and no cache of its own, it lives in its caller's.
+
+    It counts no references to arrays: kernels allocate nothing, and whoever calls from Python holds every array.
+    """
+    return _subkernel(function, _nrt=False)
+
+
+def inlined(function: F) -> F:
+    """A subkernel whose body replaces its calls: for the path of every event."""
+    return _subkernel(function, _nrt=False, forceinline=True)
+
+
+def counted(function: F) -> F:
+    """A subkernel that counts references, as calling functions out of a typed list needs."""
+    return _subkernel(function, _nrt=True)
+
+
+def _subkernel(function: F, **options: bool) -> F:
     if INTERPRETED:
         return function
-    bare = numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    dispatcher = _one_integer_type(bare(function))
+    plain = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    dispatcher = _one_integer_type(numba.njit(**plain, **options)(function))
 
     def only_for_kernels(*_: Any) -> Any:
         raise TypeError(f"{function.__name__} is a subkernel: only kernels can call it")

@@ -6,7 +6,7 @@ from typing import Any
 
 from quotewright.domain.instrument import INVERSE
 from quotewright.domain.journal import Record, Refusal
-from quotewright.domain.kernel import subkernel
+from quotewright.domain.kernel import counted, subkernel
 from quotewright.domain.quotes import MOST_QUOTES
 from quotewright.engine.commands import cancel_all, refuse, send_amend, send_cancel, send_place, send_take
 from quotewright.engine.record import next_record
@@ -62,7 +62,7 @@ def _drop_impossible(state: Any, leg: int, target: Any) -> None:
             target.ask_qty[i] = 0
 
 
-@subkernel
+@counted
 def decide_leg(state: Any, leg: int) -> None:
     """One decision of one leg, now; quotes are pulled instead if the book cannot be trusted."""
     mine = state.legs[leg]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from quotewright.domain.events import ADD, CHANGE, CLEAR, DELETE, FUNDING, LAST, STATUS, TRADE
+from quotewright.domain.events import ADD, BEST, CHANGE, CLEAR, DELETE, FUNDING, LAST, LEVEL, NOTE, TRADE
 from quotewright.domain.journal import FEE_IN_BASE, FILL_TAKER, MARKOUT_HORIZONS, Record, Refusal
-from quotewright.domain.kernel import kernel, subkernel
+from quotewright.domain.kernel import inlined, kernel, subkernel
 from quotewright.domain.money import charge, signed_cash, value_of
 from quotewright.domain.quotes import ON_FILL, ON_TIMER, ON_TOUCH, ON_TRADE
 from quotewright.engine.commands import cancel_all, flush_refusals
@@ -78,12 +78,38 @@ def schedule(state: Any) -> None:
     engine.next_timer = due
 
 
-@subkernel
+@inlined
 def on_market(state: Any, row: Any) -> int:
-    """Apply one row of the feed, and after an update's last row run what it makes due; returns a status."""
+    """Apply one row of the feed, and after an update's last row run what it makes due; returns a status.
+
+    The rows that make up nearly all of a feed touch nothing but single records, unless a decision is due.
+    """
+    kind = row.kind
+    if kind not in (LEVEL, BEST, NOTE, TRADE):
+        return _on_rare_row(state, row)
     engine = state.engine[0]
     book = state.books[row.instrument]
     engine.events += 1
+    before = book.valid
+    status = apply_row(book, row)
+    if status != OK or not row["flags"] & LAST:
+        return status
+    bid = book.bid
+    ask = book.ask
+    bid_qty = book.bid_qty
+    ask_qty = book.ask_qty
+    status = finish_update(book, row)
+    if status == OK and (book.valid != before or engine.touch_listeners or engine.trade_listeners):
+        moved = bid != book.bid or ask != book.ask or bid_qty != book.bid_qty or ask_qty != book.ask_qty
+        _after_market(state, row, before, moved)
+    return status
+
+
+@subkernel
+def _on_rare_row(state: Any, row: Any) -> int:
+    """Single orders, snapshots, funding and status."""
+    book = state.books[row.instrument]
+    state.engine[0].events += 1
     before = book.valid
     kind = row.kind
     status = apply_row(book, row)
@@ -102,14 +128,20 @@ def on_market(state: Any, row: Any) -> int:
         return status
     if kind == FUNDING:
         _fund(state, row)
-    if kind == STATUS or book.valid != before:
-        _judge_book(state, row, before)
     moved = bid != book.bid or ask != book.ask or bid_qty != book.bid_qty or ask_qty != book.ask_qty
+    _after_market(state, row, before, moved)
+    return OK
+
+
+@subkernel
+def _after_market(state: Any, row: Any, before: int, moved: bool) -> None:
+    """What an update makes due: judging the book, then decisions on touch and trade."""
+    engine = state.engine[0]
+    _judge_book(state, row, before)
     if engine.touch_listeners and moved:
         _decide_all(state, row.instrument, ON_TOUCH)
-    if engine.trade_listeners and kind == TRADE:
+    if engine.trade_listeners and row.kind == TRADE:
         _decide_all(state, row.instrument, ON_TRADE)
-    return OK
 
 
 @subkernel

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from quotewright.domain.events import ASK, BEST, BID, CLEAR, FUNDING, LEVEL, NOTE, STATUS, TRADE, Status
-from quotewright.domain.kernel import subkernel
+from quotewright.domain.kernel import inlined, subkernel
 from quotewright.market.levels import BOOK_FULL, OK, clear_levels, follow_market, level_qty, next_level, set_level
 
 BOOK_GAP = int(Status.BOOK_GAP)
 
 
-@subkernel
+@inlined
 def apply_row(book: Any, row: Any) -> int:
     """Apply one L2, trade, BEST or STATUS row; `finish_update` must follow the update's last row."""
     kind = row.kind
@@ -41,7 +41,7 @@ def apply_row(book: Any, row: Any) -> int:
     return OK
 
 
-@subkernel
+@inlined
 def finish_update(book: Any, row: Any) -> int:
     """Bring the touch up to date after the last row of an update; returns OK or BOOK_FULL."""
     kind = row.kind

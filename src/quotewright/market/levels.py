@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from quotewright.domain.events import ASK, BID
-from quotewright.domain.kernel import highest_bit, lowest_bit, subkernel
+from quotewright.domain.kernel import highest_bit, inlined, lowest_bit, subkernel
 
 WINDOW = 32_768  # ticks; 32 cubed, one bitmap word of 32 bits on each of three levels
 FAR = 131_072  # slots for levels outside the window
@@ -205,7 +205,7 @@ def next_level(book: Any, side: int, price: int) -> int:
     return far if near == 0 or 0 < far < near else near
 
 
-@subkernel
+@inlined
 def _place_level(book: Any, side: int, price: int, qty: int) -> int:
     """Write a level without looking at best prices; returns its quantity before, or -1 when full."""
     index = price - book.origin
@@ -279,7 +279,7 @@ def _recentre(book: Any, price: int) -> int:
     return OK
 
 
-@subkernel
+@inlined
 def set_level(book: Any, side: int, price: int, qty: int) -> int:
     """Set the lots resting at a price (0 removes the level); returns OK or BOOK_FULL."""
     if book.origin == 0:

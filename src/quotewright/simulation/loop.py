@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from quotewright.domain.events import LAST
-from quotewright.domain.kernel import kernel, subkernel
+from quotewright.domain.kernel import inlined, kernel, subkernel
 from quotewright.engine.state import NEVER
 from quotewright.engine.step import on_market, on_response, on_start, on_timer
 from quotewright.market.levels import OK
@@ -56,7 +56,7 @@ def _send_outbox(state: Any, vs: Any) -> int:
     return OK
 
 
-@subkernel
+@inlined
 def _update_at_venue(vs: Any, exch: Any) -> int:
     """Apply one whole recorded update at the venue."""
     venue = vs.venue[0]
@@ -70,7 +70,7 @@ def _update_at_venue(vs: Any, exch: Any) -> int:
     return status
 
 
-@subkernel
+@inlined
 def _update_at_home(state: Any, vs: Any, local: Any) -> int:
     """Apply one whole recorded update at home."""
     venue = vs.venue[0]

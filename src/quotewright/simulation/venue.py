@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from quotewright.domain.events import ADD, BEST, BID, CHANGE, CLEAR, DELETE, FUNDING, LAST, LEVEL, STATUS, TRADE
-from quotewright.domain.kernel import subkernel
+from quotewright.domain.events import ADD, BEST, BID, CHANGE, CLEAR, DELETE, FUNDING, LAST, LEVEL, NOTE, STATUS, TRADE
+from quotewright.domain.kernel import inlined, subkernel
 from quotewright.market.book import apply_row, finish_update, touch_qty
 from quotewright.market.l3 import L3_DUPLICATE, L3_UNKNOWN, apply_order_row, find_order
 from quotewright.market.levels import OK
@@ -18,20 +18,51 @@ from quotewright.simulation.queues import queue_of, reaches, refresh
 from quotewright.simulation.state import LOG, POWER, RISK_AVERSE
 
 
-@subkernel
+@inlined
 def on_event(vs: Any, row: Any) -> int:
-    """Apply one recorded row at the venue, and after an update's last row what it does to our orders."""
-    instrument = row.instrument
-    book = vs.books[instrument]
+    """Apply one recorded row at the venue, and after an update's last row what it does to our orders.
+
+    The rows that make up nearly all of a feed touch nothing but single records, unless an order of ours is concerned.
+    """
     kind = row.kind
+    if kind not in (LEVEL, BEST, NOTE):
+        return _on_rare_event(vs, row)
+    book = vs.books[row.instrument]
+    bids = vs.queues[2 * row.instrument]
+    asks = vs.queues[2 * row.instrument + 1]
     status = apply_row(book, row)
     if kind == LEVEL or (kind == BEST and book.l3 == 0):
-        queue = vs.queues[queue_of(instrument, row.side)]
-        if queue.best and reaches(row.side, row.price, queue.worst):
-            queue.stirred = 1
+        if row.side == BID:
+            if bids.best and row.price >= bids.worst:
+                bids.stirred = 1
+        elif asks.best and row.price <= asks.worst:
+            asks.stirred = 1
         if vs.venue[0].consumed:
-            refresh(vs, instrument, row.side, row.price)
-    elif kind == TRADE:
+            refresh(vs, row.instrument, row.side, row.price)
+    if status != OK or not row["flags"] & LAST:
+        return status
+    bid = book.bid
+    ask = book.ask
+    bid_qty = book.bid_qty
+    ask_qty = book.ask_qty
+    status = finish_update(book, row)
+    if bids.first < 0 and asks.first < 0:
+        return status
+    moved = book.bid != bid or book.bid_qty != bid_qty or book.ask != ask or book.ask_qty != ask_qty
+    met = (bids.best > 0 and 0 < book.ask <= bids.best) or (asks.best > 0 and book.bid >= asks.best)
+    if status == OK and (moved or met or bids.stirred or asks.stirred):
+        _after_update(vs, row, moved)
+        status = vs.venue[0].status
+    return status
+
+
+@subkernel
+def _on_rare_event(vs: Any, row: Any) -> int:
+    """Trades, single orders, snapshots, funding and status."""
+    book = vs.books[row.instrument]
+    kind = row.kind
+    status = apply_row(book, row)
+    if kind == TRADE:
         if row.side != 0:  # a bar's print has no aggressor
             _on_trade(vs, row)
     elif kind in (ADD, CHANGE, DELETE, CLEAR):
@@ -43,7 +74,8 @@ def on_event(vs: Any, row: Any) -> int:
         ask_qty = book.ask_qty
         status = finish_update(book, row)
         if kind not in (TRADE, STATUS, FUNDING):
-            _after_update(vs, instrument, row, bid, bid_qty, ask, ask_qty)
+            moved = book.bid != bid or book.bid_qty != bid_qty or book.ask != ask or book.ask_qty != ask_qty
+            _after_update(vs, row, moved)
     return status if status != OK else vs.venue[0].status
 
 
@@ -74,10 +106,11 @@ def _on_orders(vs: Any, row: Any, book: Any) -> int:
 
 
 @subkernel
-def _after_update(vs: Any, instrument: int, row: Any, bid: int, bid_qty: int, ask: int, ask_qty: int) -> None:
+def _after_update(vs: Any, row: Any, touch_moved: bool) -> None:
+    """Move our orders in their queues, then let the market cross them."""
+    instrument = row.instrument
     book = vs.books[instrument]
     now = row.exch_ts
-    touch_moved = book.bid != bid or book.bid_qty != bid_qty or book.ask != ask or book.ask_qty != ask_qty
     for side in (BID, -BID):
         queue = vs.queues[queue_of(instrument, side)]
         if queue.first >= 0 and (queue.stirred or touch_moved):
