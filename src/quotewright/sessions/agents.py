@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from quotewright.domain.errors import InputError
 from quotewright.risk.profile import RiskProfile
@@ -55,30 +55,43 @@ def agent_from_dict(given: Mapping[str, Any], number: int) -> AgentSpec:
             raise InputError(f"{where}: {key}", given[key], f"is not a setting; they are {', '.join(_KEYS)}")
     if "strategy" not in given:
         raise InputError(f"{where}: strategy", "", "is missing; `quotewright strategies` lists them")
-    params: dict[str, Any] = dict(given.get("params", {}))
-    for name, value in params.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise InputError(f"{where}: params.{name}", value, "must be a number")
+    params = {name: _number(where, f"params.{name}", value) for name, value in _table(where, "params", given).items()}
     tolerance = given.get("price_tolerance", 0)
-    if not isinstance(tolerance, int) or tolerance < 0:
+    if isinstance(tolerance, bool) or not isinstance(tolerance, int) or tolerance < 0:
         raise InputError(f"{where}: price_tolerance", tolerance, "must be a whole number of ticks, 0 or more")
-    share = float(given.get("qty_tolerance", 0.0))
+    share = _number(where, "qty_tolerance", given.get("qty_tolerance", 0.0))
     if not 0 <= share < 1:
         raise InputError(f"{where}: qty_tolerance", share, "must lie in [0, 1)")
-    interval = float(given.get("interval_ms", 0.0))
+    interval = _number(where, "interval_ms", given.get("interval_ms", 0.0))
     if interval != 0 and not 0.001 <= interval <= 86_400_000:
         raise InputError(f"{where}: interval_ms", interval, "must lie in [0.001, 86400000]")
+    instruments = given.get("instruments", ())
+    if not isinstance(instruments, list | tuple):
+        raise InputError(f"{where}: instruments", instruments, "must be a list of VENUE:SYMBOL")
     return AgentSpec(
         name=str(given.get("name", f"{given['strategy']}-{number}")),
         strategy=str(given["strategy"]),
-        params={name: float(value) for name, value in params.items()},
-        limits=RiskProfile.from_dict(dict(given.get("limits", {}))),
+        params=params,
+        limits=RiskProfile.from_dict(_table(where, "limits", given)),
         world=str(given.get("world", "")),
-        instruments=tuple(str(i) for i in given.get("instruments", ())),
+        instruments=tuple(str(name) for name in cast(Sequence[object], instruments)),
         interval_ms=interval,
         price_tolerance=tolerance,
         qty_tolerance=share,
     )
+
+
+def _table(where: str, key: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    value = given.get(key, {})
+    if not isinstance(value, Mapping):
+        raise InputError(f"{where}: {key}", value, "must be a table, such as {gamma = 0.1}")
+    return dict(cast(Mapping[str, Any], value))
+
+
+def _number(where: str, key: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{where}: {key}", value, "must be a number")
+    return float(value)
 
 
 def read_agents(path: Path) -> list[AgentSpec]:
@@ -90,7 +103,11 @@ def read_agents(path: Path) -> list[AgentSpec]:
     tables = content.get("agent")
     if not isinstance(tables, list) or not tables:
         raise InputError("agents", str(path), "has no [[agent]] table")
-    agents = [agent_from_dict(table, number) for number, table in enumerate(tables, 1)]  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
+    agents: list[AgentSpec] = []
+    for number, table in enumerate(cast(list[object], tables), 1):
+        if not isinstance(table, Mapping):
+            raise InputError("agents", str(path), "has an agent that is no table; write [[agent]]")
+        agents.append(agent_from_dict(cast(Mapping[str, Any], table), number))
     check_names(agents)
     return agents
 

@@ -35,7 +35,8 @@ class VenueOptions:
             raise InputError("power", self.power, "must lie in (0, 100]")
         for name in ("entry_latency_ns", "response_latency_ns"):
             if not 0 <= getattr(self, name) <= 60 * 10**9:
-                raise InputError(name, getattr(self, name), "must lie between 0 and 60 s")
+                option = name.removesuffix("_ns").replace("_", "-")
+                raise InputError(option, f"{getattr(self, name)}ns", "must lie between 0 and 60s")
 
     def latency(self) -> Latency:
         """The latency model; raises InputError for an unreadable file."""
