@@ -52,7 +52,7 @@ WRONG: dict[str, tuple[tuple[object, ...], tuple[str, ...]]] = {
     "parameter without value": ((*on_market(), "--param", "gamma"), ("param", "'gamma'", "name=value")),
     "fractional levels": ((*on_market("ladder"), "--param", "levels=2.5"), ("levels", "2.5", "whole number")),
     "latency without unit": ((*on_market(), "--entry-latency", "5"), ("entry-latency", "'5'", "such as 250ms")),
-    "negative latency": ((*on_market(), "--response-latency=-5ms"), ("response-latency", "-5", "between 0 and 60 s")),
+    "negative latency": ((*on_market(), "--response-latency=-5ms"), ("response-latency", "-5", "between 0 and 60s")),
     "unknown queue model": ((*on_market(), "--queue-model", "hopeful"), ("queue", "'hopeful'", "risk-averse")),
     "mark interval of nothing": ((*on_market(), "--mark-interval", "0s"), ("mark-interval", "at least 1ms")),
     "latency file missing": ((*on_market(), "--latency-file", "none.csv"), ("latency", "none.csv")),
