@@ -35,9 +35,9 @@ from quotewright.strategies.catalogue import CATALOGUE
 
 # Venue, symbol, file, and where k was found when looked at by eye (1/bp).
 RECORDINGS = [
-    ("binance-spot", "BTCUSDT", "spot_btcusdt_20240808.gz", (1.5, 4.0)),
-    ("binance-usdm", "BTCUSDT", "usdm_btcusdt_20240808.gz", (2.0, 4.0)),
-    ("binance-coinm", "BTCUSD_PERP", "cm_btcusd_perp_20240808.gz", (1.2, 2.6)),
+    ("binance-spot", "BTCUSDT", "spot_btcusdt_20240808.gz", (1.0, 2.2)),
+    ("binance-usdm", "BTCUSDT", "usdm_btcusdt_20240808.gz", (1.1, 2.0)),
+    ("binance-coinm", "BTCUSD_PERP", "cm_btcusd_perp_20240808.gz", (0.8, 1.8)),
 ]
 
 
@@ -63,6 +63,8 @@ def test_real_recordings_give_plausible_figures(calibrations: list[Calibration],
     for estimate in (found.sigma, found.k, found.A):
         assert 0 < estimate.low < estimate.value < estimate.high < 3 * estimate.value
     assert found.rates[0] > found.rates[1] > found.rates[5] > found.rates[-1] > 0
+    assert found.r_squared is not None
+    assert found.r_squared > 0.9
     assert found.half_spread == pytest.approx(found.tick / 2, rel=0.01)  # one tick wide nearly always
     json.dumps(found.to_dict(), allow_nan=False)
     for strategy in ("glft", "avellaneda_stoikov"):

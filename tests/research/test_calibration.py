@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from quotewright.domain.errors import InputError
 from quotewright.research.calibration import Calibration, Estimate, calibrate
 from quotewright.research.calibration_view import calibration_table, write_fit
-from quotewright.research.intensity import Edges, chi_squared, fit_exponential, market_orders
+from quotewright.research.intensity import (
+    Edges,
+    chi_squared,
+    fit_exponential,
+    market_orders,
+    orders_behind,
+    reaches,
+)
 from quotewright.research.volatility import signature, squared_returns
 from quotewright.strategies.catalogue import CATALOGUE
 
@@ -28,15 +35,16 @@ HALF_SPREAD_TICKS = 1
 Market = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def market(seed: int, seconds: int, *, sigma: float = SIGMA, k: float = K, rate: float = A) -> Market:
+def market(seed: int, seconds: int, *, sigma: float | np.ndarray = SIGMA, k: float = K, rate: float = A) -> Market:
     """A mid that walks every 100 ms, two ticks of spread, and orders whose depth from the mid is exponential.
 
+    `sigma` may be one value a step.
     Orders on each side come at rate·e^{−k·half spread} a second; each prints at every tick from the touch to its depth.
     """
     rng = np.random.default_rng(seed)
     steps = seconds * 10
     times = START + np.arange(steps + 1) * (SECOND // 10)
-    path = np.concatenate([[0.0], np.cumsum(rng.normal(0, sigma * math.sqrt(0.1), steps))])
+    path = np.concatenate([[0.0], np.cumsum(sigma * rng.normal(0, math.sqrt(0.1), steps))])
     mid2 = 2 * np.round(MID / TICK * np.exp(path / 1e4)).astype(np.int64)
     trades: list[tuple[int, int, int]] = []
     for side in (1, -1):
@@ -95,7 +103,9 @@ def test_rates_fall_with_depth_and_lie_in_their_intervals(found: Calibration) ->
     assert (np.diff(found.depths) > 0).all()
     for low, rate, high in zip(found.rates_low, found.rates, found.rates_high, strict=True):
         assert low <= rate <= high
-    assert np.add(found.buy_rates, found.sell_rates) / 2 == pytest.approx(found.rates)
+    assert np.add(found.buy_rates, found.sell_rates) / 2 == pytest.approx(
+        found.rates, rel=1e-3
+    )  # each side has its own hidden orders
 
 
 def test_the_same_recording_gives_the_same_answer_at_any_origin_of_time() -> None:
@@ -108,7 +118,8 @@ def test_the_same_recording_gives_the_same_answer_at_any_origin_of_time() -> Non
 def test_flow_twice_as_fast_doubles_a_and_leaves_k() -> None:
     times, mid2, when, price, side = market(4, 600)
     once = calibrate(times, mid2, when, price, side, tick=TICK)
-    halved = calibrate(START + (times - START) // 2, mid2, START + (when - START) // 2, price, side, tick=TICK)
+    sooner, sooner_when = START + (times - START) // 2, START + (when - START) // 2
+    halved = calibrate(sooner, mid2, sooner_when, price, side, tick=TICK, hold=0.05)
     assert halved.A.value == pytest.approx(2 * once.A.value, rel=0.03)
     assert halved.k.value == pytest.approx(once.k.value, rel=0.03)
     assert halved.sigma.value == pytest.approx(math.sqrt(2) * once.sigma.value, rel=0.12)
@@ -127,6 +138,58 @@ def test_time_without_a_mid_counts_neither_for_rates_nor_for_sigma() -> None:
     assert holed.seconds == pytest.approx(whole.seconds, abs=1)
     assert holed.A.value == pytest.approx(whole.A.value, rel=0.01)
     assert holed.sigma.value == pytest.approx(whole.sigma.value, rel=0.02)
+
+
+def test_volatility_in_spells_widens_the_interval_of_sigma_enough() -> None:
+    covered = 0
+    for seed in range(40):
+        spells = np.repeat(np.random.default_rng(seed).choice([0.5, math.sqrt(1.75)], 60), 150)
+        found = calibrate(*market(seed, 900, sigma=SIGMA * spells, rate=1.0), tick=TICK)
+        covered += found.sigma.low <= SIGMA <= found.sigma.high
+    assert covered >= 32  # of 40
+
+
+def test_a_stretch_counts_once_a_side_from_the_mid_at_its_beginning() -> None:
+    times, mid2 = np.array([0, 100, 205, 300, 390]), np.array([2_000, 2_010, 2_020, 0, 2_100])
+    when = np.array([10, 20, 30, 100, 199, 210, 310, 395, 410])
+    price = np.array([1_001, 1_004, 999, 1_006, 1_005, 1_006, 1_060, 1_060, 1_049])
+    side = np.array([1, 1, -1, 1, 1, -1, 1, 1, -1])
+    found = reaches(times, mid2, when, price, side, 100)
+    # stretch 0 at 1,000: bought to 1,004, sold to 999; 1 at 1,005: bought to 1,006; 2 still at 1,005, as its beginning
+    # is before 205: sold at 1,006, above the mid; 3 begins without a mid; 4 at 1,050
+    assert found.time_ns.tolist() == [0, 0, 100, 200, 400]
+    assert found.side.tolist() == [-1, 1, 1, -1, -1]
+    assert found.depth == pytest.approx([10.0, 40.0, 1e4 / 1_005, -1e4 / 1_005, 1e4 / 1_050])
+
+
+def test_orders_behind_stretches_with_any() -> None:
+    n = np.array([1_000.0, 1_000.0, 1_000.0, 1_000.0])
+    seen = 1_000 * -np.expm1(-np.array([0.0, 0.01, 0.5, 3.0]))
+    assert orders_behind(seen, n) == pytest.approx([0, 10, 500, 3_000])
+    every = orders_behind(np.array([1_000, 1_001]), n[:2])
+    assert every == pytest.approx([1_000 * math.log(2_000)] * 2)
+
+
+def test_quotes_that_follow_at_once_and_quotes_that_rest_agree_while_the_mid_stands_still_in_between() -> None:
+    for hold in (0.0, 0.05, 0.1):
+        found = calibrate(*market(2, 1_800), tick=TICK, hold=hold)
+        assert found.hold == hold
+        assert found.k.low < K < found.k.high
+        assert found.A.low < A < found.A.high
+
+
+def test_a_quote_that_rests_while_the_mid_moves_is_reached_deeper() -> None:
+    given = market(2, 600, sigma=3.0)
+    resting = calibrate(*given, tick=TICK, hold=1.0)
+    following = calibrate(*given, tick=TICK, hold=0.0)
+    assert resting.k.high < following.k.low
+    assert resting.fitted_rate(3.0) > 2 * following.fitted_rate(3.0)
+
+
+@pytest.mark.parametrize("hold", [-0.1, 61.0, math.nan])
+def test_holds_out_of_range_are_refused(hold: float) -> None:
+    with pytest.raises(InputError, match="hold"):
+        calibrate(*market(8, 120), tick=TICK, hold=hold)
 
 
 def test_prints_of_one_time_and_side_are_one_order_however_they_are_cut() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from quotewright.domain.errors import InputError
-from quotewright.research.calibration import Calibration, calibrate
+from quotewright.research.calibration import HOLD, Calibration, calibrate
 from quotewright.research.touch import read_tape
 from quotewright.storage.feed import windows
 from quotewright.storage.store import Dataset
@@ -13,8 +13,8 @@ from quotewright.storage.store import Dataset
 Progress = Callable[[int, int], None]  # rows done, rows in all
 
 
-def calibrate_dataset(dataset: Dataset, progress: Progress | None = None) -> Calibration:
-    """Estimate sigma, k and A of a dataset, by the venue's clock.
+def calibrate_dataset(dataset: Dataset, progress: Progress | None = None, *, hold: float = HOLD) -> Calibration:
+    """Estimate sigma, k and A of a dataset, by the venue's clock; `hold` (s): how long a quote rests before it moves.
 
     By the receiver's clock quotes and prints race each other, and a third to a half of the prints of real
     recordings lie outside the touch last received. Raises InputError for a recording with too little in it, or
@@ -30,4 +30,4 @@ def calibrate_dataset(dataset: Dataset, progress: Progress | None = None) -> Cal
         raise InputError(
             "instrument", dataset.name, "has no order book in the store: calibration needs book and trades"
         )
-    return calibrate(*tape, tick=float(dataset.instrument.price_step.fraction))
+    return calibrate(*tape, tick=float(dataset.instrument.price_step.fraction), hold=hold)

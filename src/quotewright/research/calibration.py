@@ -17,13 +17,15 @@ import numpy.typing as npt
 from quotewright.domain.errors import InputError
 from quotewright.research.intensity import (
     Edges,
-    MarketOrders,
+    Reaches,
     bin_of,
     chi_squared,
     choose_edges,
     fit_exponential,
     log_r_squared,
     market_orders,
+    orders_behind,
+    reaches,
 )
 from quotewright.research.volatility import SECOND, realised_volatility, signature, squared_returns
 from quotewright.strategies.catalogue import find
@@ -31,13 +33,14 @@ from quotewright.strategies.catalogue import find
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+HOLD = 0.1  # s: how long a quote rests before it is moved, the strategies' interval between decisions
 SIGMA_INTERVAL = 1.0  # s
 SIGNATURE_INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-BLOCK_SECONDS = 5.0
+BLOCK_SECONDS = 15.0
 MOST_BLOCKS = 200
 RESAMPLES = 2_000
 LEAST_SECONDS = 60.0
-LEAST_ORDERS = 30  # that go beyond the touch
+LEAST_REACHES = 30  # that go beyond the touch
 INTERVAL = (0.025, 0.975)
 
 
@@ -61,11 +64,12 @@ class Calibration:
     tick: float  # bp of that mid
     half_spread: float  # bp, median of the orders' first prices
     seconds: float  # with a known mid
+    hold: float  # s a quote rests before it is moved; 0: it follows the mid at once
     orders: int  # market orders, both sides
-    beyond: int  # of them, beyond the touch: those fitted
     inside: int  # of them, with a mid that was no longer true
+    beyond: int  # stretches of the hold, on either side, that saw a print beyond the touch: those fitted
     depths: tuple[float, ...]  # the touch, then the edges of the fit
-    rates: tuple[float, ...]  # orders a second that reach at least the depth; mean of both sides
+    rates: tuple[float, ...]  # times a second that flow reaches at least the depth; mean of both sides
     rates_low: tuple[float, ...]
     rates_high: tuple[float, ...]
     buy_rates: tuple[float, ...]
@@ -76,7 +80,7 @@ class Calibration:
     signature: tuple[tuple[float, float], ...]  # (interval in s, sigma in bp/√s)
 
     def fitted_rate(self, depth: float) -> float:
-        """A·e^{−k·depth}: orders a second that reach `depth` (bp), on one side."""
+        """A·e^{−k·depth}: how often a second flow reaches `depth` (bp), on one side."""
         return self.A.value * math.exp(-self.k.value * depth)
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,13 +101,17 @@ def calibrate(
     trade_side: Integers,
     *,
     tick: float,
+    hold: float = HOLD,
 ) -> Calibration:
     """Estimate sigma, k and A from mids as they change and prints, all by one clock.
 
     `times_ns` and `trade_ns` never go back; `mid2` is best bid + best ask in ticks, 0 while unknown; prices are ticks,
-    `trade_side` the taker's (1 buys, −1 sells); `tick` is in the quote currency. Raises InputError when there is too
-    little to estimate from, saying what.
+    `trade_side` the taker's (1 buys, −1 sells); `tick` is in the quote currency. `hold` is how long a quote rests
+    before it is moved after the mid, in seconds; 0: at once. Raises InputError when there is too little to estimate
+    from, saying what.
     """
+    if not 0 <= hold <= 60:
+        raise InputError("hold", hold, "must lie in [0, 60] s")
     _refuse_disorder(times_ns, mid2, trade_ns, trade_price, trade_side)
     known = mid2 > 0
     if not known.any():
@@ -121,18 +129,19 @@ def calibrate(
     weights = np.random.default_rng(0).multinomial(len(seconds), np.full(len(seconds), 1 / len(seconds)), RESAMPLES)
     sigma = _sigma(times_ns, mid2, end, bounds, weights)
     orders = market_orders(times_ns, mid2, trade_ns, trade_price, trade_side)
-    edges = _edges(orders, tick_bp)
-    counts = _counts(orders, edges, tick_bp, bounds)
-    k, A = _intensity(counts, seconds, edges, weights)
-
-    reaching = counts[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]  # block, side, depth: orders that reach it
-    both = reaching.sum(axis=1)
-    exposure = float(seconds.sum())
-    rates = both.sum(axis=0) / (2 * exposure)
-    low, high = np.quantile((weights @ both) / (2 * (weights @ seconds))[:, None], INTERVAL, axis=0)
+    reach = Reaches(orders.time_ns, orders.side, orders.depth)
+    if hold > 0:
+        reach = reaches(times_ns, mid2, trade_ns, trade_price, trade_side, max(1, round(hold * SECOND)))
+    edges = _edges(reach.depth, orders.half_spread, tick_bp)
     depths = np.concatenate([[orders.half_spread], edges.values])
-    fitted = counts[:, :, 1:].sum(axis=(0, 1))
-    chi, freedom = chi_squared(fitted, k.value, edges)
+    reaching = _reaching(reach, edges, orders.half_spread, tick_bp, bounds)
+    both = reaching.sum(axis=1)
+    k, A = _intensity(both, seconds, hold, edges, weights)
+
+    exposure = float(seconds.sum())
+    rates = _rates(both.sum(axis=0), 2 * exposure, hold)
+    low, high = np.quantile(_rates(weights @ both, 2 * (weights @ seconds)[:, None], hold), INTERVAL, axis=0)
+    chi, freedom = chi_squared(_by_bin(rates[1:] * 2 * exposure), k.value, edges)
     r_squared = log_r_squared(rates[1:], k.value, A.value, depths[1:])
     return Calibration(
         sigma=sigma,
@@ -142,15 +151,16 @@ def calibrate(
         tick=tick_bp,
         half_spread=orders.half_spread,
         seconds=exposure,
+        hold=hold,
         orders=len(orders.depth),
-        beyond=int(fitted.sum()),
         inside=orders.inside,
+        beyond=int(both[:, 1].sum()),
         depths=_plain(depths),
         rates=_plain(rates),
         rates_low=_plain(low),
         rates_high=_plain(high),
-        buy_rates=_plain(reaching[:, 0].sum(axis=0) / exposure),
-        sell_rates=_plain(reaching[:, 1].sum(axis=0) / exposure),
+        buy_rates=_plain(_rates(reaching[:, 0].sum(axis=0), exposure, hold)),
+        sell_rates=_plain(_rates(reaching[:, 1].sum(axis=0), exposure, hold)),
         r_squared=r_squared if np.isfinite(r_squared) else None,
         chi_squared=chi,
         freedom=freedom,
@@ -170,7 +180,7 @@ def _refuse_disorder(
 
 
 def _block_bounds(start: int, end: int) -> Integers:
-    """Bounds (ns) of equal blocks of time: of 5 s, or 200 of them."""
+    """Bounds (ns) of equal blocks of time: of 15 s, or 200 of them."""
     blocks = int(min(MOST_BLOCKS, max(1, (end - start) // round(BLOCK_SECONDS * SECOND))))
     bounds = start + np.arange(blocks + 1, dtype=np.int64) * ((end - start) // blocks)
     bounds[-1] = end
@@ -207,32 +217,48 @@ def _sigma(times_ns: Integers, mid2: Integers, end: int, bounds: Integers, weigh
     return _estimate(float(value[0]), realised_volatility(weights @ sums, weights @ numbers, SIGMA_INTERVAL))
 
 
-def _edges(orders: MarketOrders, tick: float) -> Edges:
-    if not np.isfinite(orders.half_spread):
-        raise InputError("recording", len(orders.depth), "has no trades against a known mid: A and k need them")
-    beyond = int((orders.depth >= orders.half_spread + 0.75 * tick).sum())
-    edges = choose_edges(orders.depth, orders.half_spread, tick)
-    if beyond < LEAST_ORDERS or edges is None:
+def _edges(depth: Floats, half_spread: float, tick: float) -> Edges:
+    if not np.isfinite(half_spread):
+        raise InputError("recording", len(depth), "has no trades against a known mid: A and k need them")
+    beyond = int((depth >= half_spread + 0.75 * tick).sum())
+    edges = choose_edges(depth, half_spread, tick)
+    if beyond < LEAST_REACHES or edges is None:
         raise InputError(
             "recording",
-            f"{beyond} of {len(orders.depth)} market orders beyond the touch",
-            f"at least {LEAST_ORDERS}, of several depths, are needed for A and k: take a longer recording",
+            f"{beyond} of {len(depth)} market orders beyond the touch",
+            f"at least {LEAST_REACHES}, of several depths, are needed for A and k: take a longer recording",
         )
     return edges
 
 
-def _counts(orders: MarketOrders, edges: Edges, tick: float, bounds: Integers) -> Integers:
-    """Orders by block, side (buys, sells) and depth (at the touch, then the bins of the fit)."""
+def _reaching(reach: Reaches, edges: Edges, half_spread: float, tick: float, bounds: Integers) -> Integers:
+    """How many came at least so far, by block, side (buys, sells) and depth (the touch, then the edges of the fit)."""
     counts = np.zeros((len(bounds) - 1, 2, edges.bins + 2), np.int64)
-    place = bin_of(orders.depth, edges, tick) + 1
-    np.add.at(counts, (_block_of(orders.time_ns, bounds), (orders.side < 0).astype(np.int64), place), 1)
-    return counts
+    came = reach.depth >= half_spread - tick / 4
+    place = bin_of(reach.depth[came], edges, tick) + 1
+    np.add.at(counts, (_block_of(reach.time_ns[came], bounds), (reach.side[came] < 0).astype(np.int64), place), 1)
+    return counts[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]
 
 
-def _intensity(counts: Integers, seconds: Floats, edges: Edges, weights: Integers) -> tuple[Estimate, Estimate]:
-    by_block = counts[:, :, 1:].sum(axis=1)
-    k, A = fit_exponential(by_block.sum(axis=0), seconds.sum(), edges)
-    k_again, A_again = fit_exponential(weights @ by_block, weights @ seconds, edges)
+def _rates(reaching: npt.NDArray[Any], seconds: Any, hold: float) -> Floats:
+    """Orders a second behind what was seen in `seconds` of one side."""
+    return (orders_behind(reaching, seconds / hold) if hold > 0 else reaching) / seconds
+
+
+def _by_bin(reaching: Floats) -> Floats:
+    """What comes into each bin, from what reaches each edge."""
+    return np.append(reaching[..., :-1] - reaching[..., 1:], reaching[..., -1:], axis=-1)
+
+
+def _intensity(
+    both: Integers, seconds: Floats, hold: float, edges: Edges, weights: Integers
+) -> tuple[Estimate, Estimate]:
+    def fit(reaching: Any, known: Any) -> tuple[Floats, Floats]:
+        exposure = 2 * np.asarray(known, np.float64)[..., None]
+        return fit_exponential(_by_bin(_rates(reaching, exposure, hold) * exposure), known, edges)
+
+    k, A = fit(both[:, 1:].sum(axis=0), seconds.sum())
+    k_again, A_again = fit(weights @ both[:, 1:], weights @ seconds)
     return _estimate(float(k), k_again), _estimate(float(A), A_again)
 
 

@@ -78,8 +78,9 @@ def _basis(c: Calibration) -> list[tuple[str, str]]:
     return [
         ("known mid", f"{c.seconds:,.1f} s"),
         ("market orders", f"{c.orders:,}"),
-        ("beyond the touch", f"{c.beyond:,}"),
         ("mid out of date", f"{c.inside:,}"),
+        ("a quote rests", f"{c.hold:g} s"),
+        ("stretches beyond the touch", f"{c.beyond:,}"),
         ("rate at the touch", f"{c.rates[0]:.4g}/s a side"),
         ("half spread", f"{c.half_spread:.4g} bp"),
         ("depths fitted", f"{c.depths[1]:.4g} … {c.depths[-1]:.4g} bp"),
@@ -101,7 +102,8 @@ def _row(cells: Sequence[str]) -> str:
 
 def _intensity_caption(c: Calibration) -> str:
     caption = (
-        "Market orders a second that reach at least the depth, with 95 % intervals, and the fit "
+        f"Times a second that flow reaches a quote which rests {c.hold:g} s at the depth, with 95 % intervals, and the "
+        "fit "
         f"{c.A.value:.4g}·e<sup>−{c.k.value:.4g}δ</sup>. The leftmost point is the touch, which is not fitted."
     )
     if _verdict(c) == "not exponential":
@@ -133,7 +135,7 @@ def _intensity_figure(c: Calibration) -> tuple[list[dict[str, Any]], dict[str, A
     layout = {
         "title": {"text": "Fill intensity"},
         "xaxis": {"title": {"text": "depth from the mid, bp"}},
-        "yaxis": {"title": {"text": "orders a second, one side"}, "type": "log"},
+        "yaxis": {"title": {"text": "times a second, one side"}, "type": "log"},
     }
     return data, layout
 

@@ -1,9 +1,12 @@
-"""How often market orders reach a depth: λ(δ) = A·e^{−kδ}, from prints and the mid before them.
+"""How often market orders reach a depth: λ(δ) = A·e^{−kδ}, from prints and the mid.
 
-An order is all prints of one side with one venue time. Its depth is the distance of its furthest price from the last
-mid known strictly before it, in basis points of that mid. Only orders that go beyond the touch are fitted: those that
-stop at it say who was first in the queue there, not how deep flow reaches, and they are too many to be on one
-exponential with the rest.
+What is counted is what a quote would meet that is put at depth δ from the mid, rests for `hold` seconds, and is then
+moved to where the mid is by then: per stretch of `hold` and side, how far prints went from the mid at its beginning.
+With a hold of 0 the quote follows the mid at once, as in the models, and each market order counts by itself: all prints
+of one side with one venue time, measured from the last mid known strictly before it.
+
+Only what goes beyond the touch is fitted: orders that stop at it say who was first in the queue there, not how deep
+flow reaches, and they are too many to be on one exponential with the rest.
 """
 
 from __future__ import annotations
@@ -31,6 +34,14 @@ class MarketOrders(NamedTuple):
     depth: Floats  # furthest price from the mid before, bp
     half_spread: float  # median distance of the first price from the mid before, bp
     inside: int  # orders that would have traded inside the touch: the mid in hand was no longer true
+
+
+class Reaches(NamedTuple):
+    """How far flow came: once a stretch and side, or once a market order."""
+
+    time_ns: Integers
+    side: Integers  # the taker's: 1 buys, −1 sells
+    depth: Floats  # from the mid, bp; below the half spread where even the touch's price was not reached
 
 
 class Edges(NamedTuple):
@@ -70,6 +81,41 @@ def market_orders(
     half_spread = float(np.median(near[~inside])) if not inside.all() else math.nan
     depth = np.where(inside, half_spread + far - near, far)
     return MarketOrders(time[starts], side[starts], depth, half_spread, int(inside.sum()))
+
+
+def reaches(
+    times_ns: Integers, mid2: Integers, trade_ns: Integers, trade_price: Integers, trade_side: Integers, hold_ns: int
+) -> Reaches:
+    """The furthest print of each side in each stretch of `hold_ns`, from the mid at the stretch's beginning.
+
+    Stretches follow each other from the first mid; those that begin without a known mid are left out.
+    """
+    first = int(times_ns[0])
+    stretch: Integers = (trade_ns - first) // hold_ns
+    begin: Integers = first + stretch * hold_ns
+    index: Integers = np.searchsorted(times_ns, begin, "right") - 1
+    mid2_then = mid2[np.maximum(index, 0)]
+    usable = (stretch >= 0) & (mid2_then > 0) & (trade_side != 0)
+    order = np.lexsort((trade_side[usable], stretch[usable]))
+    time, side = begin[usable][order], trade_side[usable][order].astype(np.int64)
+    mid = mid2_then[usable][order].astype(np.float64)
+    if not len(time):
+        return Reaches(time, side, np.empty(0))
+    away = side * (2 * trade_price[usable][order] - mid) / mid * 1e4
+    starts = np.flatnonzero(np.concatenate([[True], (np.diff(time) != 0) | (np.diff(side) != 0)]))
+    return Reaches(time[starts], side[starts], np.maximum.reduceat(away, starts))
+
+
+def orders_behind(reaching: npt.NDArray[Any], stretches: npt.NDArray[Any]) -> Floats:
+    """Orders that must have come for `reaching` of `stretches` to have seen one: a second in one stretch is hidden.
+
+    Arrivals being Poisson, a share p of stretches with any means −ln(1 − p) a stretch. A share of 1 says no more
+    than that half a stretch was missed.
+    """
+    n: Floats = np.asarray(np.maximum(stretches, 1), np.float64)
+    seen: Floats = np.asarray(reaching, np.float64)
+    share = np.minimum(seen / n, 1 - 0.5 / n)
+    return -n * np.log1p(-share)
 
 
 def choose_edges(depth: Floats, half_spread: float, tick: float) -> Edges | None:
