@@ -4,7 +4,8 @@ Law of every kernel: arrays, records and numbers in; no Python objects, no alloc
 exceptions for control flow (status codes out, turned into errors in one place).
 
 numba stamps a cached function with its own file only, so an edited constant or callee elsewhere would go
-unnoticed. Here the stamp covers the sources of the whole core; a strategy's covers its own folder and `domain`.
+unnoticed. Here the stamp covers the sources of the whole core; a strategy's covers the built-in strategies and
+its own folder too.
 With NUMBA_DISABLE_JIT=1 the same code runs interpreted, with the same results.
 """
 
@@ -58,7 +59,7 @@ class _StampedByTree:
         folder = Path(self._py_file).resolve().parent
         if folder.parent == _PACKAGE and folder.name in _CORE:
             return _stamp_of(tuple(_PACKAGE / name for name in _CORE))
-        return _stamp_of((_PACKAGE / "domain", folder))
+        return _stamp_of((*(_PACKAGE / name for name in (*_CORE, "strategies")), folder))
 
 
 class ProvidedLocator(_StampedByTree, UserProvidedCacheLocator):
