@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 
 from quotewright.domain.errors import InputError
-from quotewright.domain.units import INT64_MAX, RATE_SCALE, Step, format_fraction, parse_decimal, parse_rate
+from quotewright.domain.units import RATE_SCALE, Step, format_fraction, parse_decimal, parse_rate
 
 SPOT = 0
 LINEAR = 1
@@ -28,6 +28,7 @@ INVERSE = 2
 KINDS = {"spot": SPOT, "linear": LINEAR, "inverse": INVERSE}
 ASSET_ATOM = Fraction(1, 10**8)  # venues keep balances and fees to eight decimals
 
+MOST_TICKS = 10**14  # where a venue gives no highest price: still safe to scale by basis points in 64 bits
 PLAUSIBLE = 10**7  # of the settle asset: amounts up to here must never overflow
 
 InstrumentKind = Literal["spot", "linear", "inverse"]
@@ -204,7 +205,7 @@ class Instrument:
             "min_qty": self.qty_step.count(self.min_qty, "min_qty"),
             "max_qty": self.qty_step.count(self.max_qty, "max_qty") or self._most_lots(),
             "min_price": self.price_step.count(self.min_price, "min_price") or 1,
-            "max_price": self.price_step.count(self.max_price, "max_price") or INT64_MAX,
+            "max_price": self.price_step.count(self.max_price, "max_price") or MOST_TICKS,
         }
         values = {
             "kind": KINDS[self.kind],

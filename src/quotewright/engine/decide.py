@@ -81,6 +81,8 @@ def decide_leg(state: Any, leg: int) -> None:
     target.asks = 0
     target.take_generation = mine.take_generation
     target.take_qty = 0
+    target.take_side = 0
+    target.take_limit = 0
     decide = state.decide[mine.strategy]
     decide(view, state.params[mine.params_from : mine.params_to], state.memory[leg], target)
     mine.decisions += 1

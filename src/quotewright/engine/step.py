@@ -246,6 +246,8 @@ def _update_order(state: Any, response: Any) -> None:
     elif kind == AMENDED:
         order.amending = 0
         order.leaves = order.qty - order.filled
+        if order.leaves <= 0:  # the fill that completed it overtook this answer
+            release_order(state.orders, state.engine[0], mine, slot)
     elif kind == CANCEL_REJECTED:
         order.canceling = 0
         order.amending = 0
