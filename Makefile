@@ -49,7 +49,7 @@ bench: $(VENV)/.dev ## the benchmarks against a peer, as ratios
 	$(BIN)/python benchmarks/run.py
 
 lock: $(VENV)/.dev ## write requirements/ anew from pyproject.toml; UPGRADE=--upgrade takes newer versions
-	$(LOCK) pyproject.toml --extra dev --extra bench --group build --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --extra dev --extra bench --extra dask --group build --output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --group build --constraint requirements/dev.txt --output-file requirements/base.txt
 
 clean: ## remove what the targets above have made, .venv included
