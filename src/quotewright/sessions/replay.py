@@ -7,9 +7,10 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from quotewright import __version__
 from quotewright.domain.errors import InputError
@@ -34,6 +35,14 @@ from quotewright.strategies.catalogue import find
 RUN_FILE = "run.json"
 _BOOK_KINDS = (Kind.ADD.name, Kind.LEVEL.name, Kind.BEST.name)
 Progress = Callable[[int, int], None]  # events done, events in all
+
+
+class Journal(Protocol):
+    """What takes the records of a run: blocks in order, whose memory the engine uses again."""
+
+    def append(self, records: npt.NDArray[Any], /) -> None:
+        """Take the next block."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,9 @@ def replay(
     Raises InputError for agents or options that make no sense, DataError for damaged data, HaltError if the
     loop cannot go on. `told` hears what is being compiled.
     """
-    _check(datasets, spec)
+    if not spec.agents:
+        raise InputError("strategy", "", "give at least one strategy or an agents file")
+    check_market(datasets, spec.mark_interval_ns)
     out.mkdir(parents=True, exist_ok=True)
     wired = wire(datasets, spec.agents, spec.venue, seed=spec.seed, mark_interval_ns=spec.mark_interval_ns, told=told)
     total = sum(dataset.rows for dataset in datasets)
@@ -78,7 +89,7 @@ def run(
     wired: Wired,
     feed: Iterable[Window],
     mode: int,
-    journal: JournalWriter,
+    journal: Journal,
     total: int = 0,
     progress: Progress | None = None,
 ) -> tuple[int, int]:
@@ -109,20 +120,19 @@ def run(
     return int(engine["start"]), last
 
 
-def _empty_journal(wired: Wired, journal: JournalWriter) -> None:
+def _empty_journal(wired: Wired, journal: Journal) -> None:
     engine = wired.state.engine[0]
     rows = int(engine["journal_rows"])
     journal.append(np.asarray(wired.state.journal[:rows]).view(JOURNAL))
     engine["journal_rows"] = 0
 
 
-def _check(datasets: Sequence[Dataset], spec: ReplaySpec) -> None:
+def check_market(datasets: Sequence[Dataset], mark_interval_ns: int) -> None:
+    """Raise InputError unless there are datasets, each with a book, and marks are not too close."""
     if not datasets:
         raise InputError("instrument", "", "give at least one VENUE:SYMBOL")
-    if not spec.agents:
-        raise InputError("strategy", "", "give at least one strategy or an agents file")
-    if spec.mark_interval_ns < 1_000_000:
-        raise InputError("mark-interval", spec.mark_interval_ns, "must be at least 1ms")
+    if mark_interval_ns < 1_000_000:
+        raise InputError("mark-interval", mark_interval_ns, "must be at least 1ms")
     for dataset in datasets:
         kinds = dataset.manifest["quality"]["rows_by_kind"]
         if not any(kind in kinds for kind in _BOOK_KINDS):
