@@ -100,7 +100,7 @@ def simulate(model: Hawkes, horizon: float, draw: Callable[[int], Floats]) -> tu
 def log_likelihood(
     model: Hawkes, times: Floats, types: Integers | None, horizon: float
 ) -> tuple[float, Floats, Floats]:
-    """ln L with its gradient and Hessian in μ_m, α_mj by rows, β. Ogata (1978); Ozaki (1979), equations 3 to 7."""
+    """ln L with its gradient and Hessian in μ_m, α_mj by rows, β. Ozaki (1979); Ogata (1981)."""
     times, types = _events(times, types, horizon, len(model.mu))
     size = len(model.mu) + model.alpha.size + 1
     gradient, hessian = np.zeros(size), np.zeros((size, size))
@@ -161,7 +161,7 @@ def fit(times: Floats, types: Integers | None, horizon: float, form: str = "full
 def residuals(model: Hawkes, times: Floats, types: Integers | None, horizon: float) -> Floats:
     """∫λ_m between neighbouring events of one type, at the later one: Exp(1) if the model is true.
 
-    Papangelou's (1972) time change; Ogata (1988), section 3.3.
+    Papangelou's (1972) time change; Ogata (1988).
     """
     times, types = _events(times, types, horizon, len(model.mu))
     increments = np.empty(len(times))
@@ -177,7 +177,7 @@ def residual_test(model: Hawkes, times: Floats, types: Integers | None, horizon:
 def fano(model: Hawkes, window: float) -> float:
     """Var N / E N over a window, of a stationary process of one type; → 1/(1−n)² for long windows.
 
-    From the covariance density c·e^{−(β−α)u}, c/rate = α(2β−α)/2(β−α) (Hawkes 1971, equation 16).
+    From the covariance density c·e^{−(β−α)u}, c/rate = α(2β−α)/2(β−α) (Hawkes 1971, section 3).
     """
     if len(model.mu) != 1 or model.branching >= 1:
         raise InputError("model", model, "give a stationary model of one type")
