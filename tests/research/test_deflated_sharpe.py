@@ -23,7 +23,7 @@ def exact_expected_maximum(trials: int) -> float:
 
 
 def test_the_example_of_the_paper() -> None:
-    # 100 trials, annual variance of their ratios 1/2; 1250 days of 250 a year, annual ratio 2.5, skewness −3, kurtosis 10.
+    # 100 trials, annual variance of ratios 1/2; 1250 days of 250 a year, annual ratio 2.5, skewness −3, kurtosis 10.
     threshold = math.sqrt(0.5 / 250) * expected_maximum(100)
     ratio, days = 2.5 / math.sqrt(250), 1250
     stderr = math.sqrt((1 + 3 * ratio + 9 / 4 * ratio**2) / (days - 1))

@@ -39,13 +39,19 @@ def fail(error: QuotewrightError, as_json: bool) -> int:
 @contextmanager
 def progress_bar(label: str, unit: str, quiet: bool) -> Generator[Progress]:
     """A bar on standard error with rate and time left; silent when `quiet` or not on a terminal."""
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text("" if not task.speed else f"{task.speed:,.0f} {unit}/s")
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.completed:,.0f} / {task.total:,.0f} " + unit),
+        Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from quotewright.domain.errors import DataError, HaltError, InputError, MissingExtraError, QuotewrightError
-from quotewright.sessions.provenance import code_hash
 from quotewright.sessions.sweep_chunk import run_chunk
-from quotewright.sessions.sweep_plan import Chunk, Plan, Work, source_hash
+from quotewright.sessions.sweep_plan import Chunk, Plan, Work, deciding_code, source_hash
 from quotewright.storage.store import Dataset, Store
 
 PATIENCE = 30  # seconds to wait for the scheduler, and for a first worker
@@ -114,8 +113,8 @@ class DaskCluster:
 def run_task(task: Task) -> Any:
     """On a worker: the chunk's table, or a Failure: errors that say what to do are for the user, not the scheduler."""
     try:
-        if code_hash() != task.code:
-            raise InputError("scheduler", code_hash()[:12], f"a worker runs other code than {task.code[:12]}")
+        if deciding_code() != task.code:
+            raise InputError("scheduler", deciding_code()[:12], f"a worker runs other code than {task.code[:12]}")
         if source_hash(task.work.agents[0].strategy) != task.strategy_source:
             raise InputError("strategy", task.work.agents[0].strategy, "is another file on a worker")
         return run_chunk(_dataset(task.store, task.dataset, task.dataset_hash), task.work)

@@ -133,7 +133,7 @@ def make_plan(datasets: Sequence[Dataset], spec: SweepSpec) -> Plan:
             raise InputError(f"set {number}: {error.field}", error.value, error.fix) from None
     facts = {
         "quotewright": __version__,
-        "code": code_hash(),
+        "code": deciding_code(),
         "strategy": strategy.name,
         "strategy_source": source_hash(spec.agent.strategy),
         "agent": {k: v for k, v in spec.agent.to_dict().items() if k not in ("name", "strategy", "params")},
@@ -147,6 +147,11 @@ def make_plan(datasets: Sequence[Dataset], spec: SweepSpec) -> Plan:
     }
     params = tuple(param.name for param in strategy.params)
     return Plan(spec, params, bound, _chunks(len(datasets), spec), facts)
+
+
+def deciding_code() -> str:
+    """One hash of the sources that can change a result."""
+    return code_hash("app", "importers", "reports", "research")
 
 
 def source_hash(strategy: str) -> str:
