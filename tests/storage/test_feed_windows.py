@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from quotewright.domain.errors import DataError
 from quotewright.domain.events import BEST, FUNDING, LAST, TRADE, EventArray
-from quotewright.storage import writer
+from quotewright.storage import day_file
 from quotewright.storage.feed import Window, windows
+from quotewright.storage.manifest import DAY
 from quotewright.storage.store import Dataset, Store
-from quotewright.storage.writer import DAY, StoreWriter
+from quotewright.storage.writer import StoreWriter
 
 from .conftest import KINDS, chunks_of, make_events, make_instrument
 
@@ -91,7 +92,7 @@ def test_windows_of_any_size_are_the_naive_merge(
             local = max(local + step, BASE) if forward else BASE + 15 + step
             timed.append((form, local + lead, local))
         recordings.append((make_events(timed), offset))
-    with tempfile.TemporaryDirectory() as folder, patch.object(writer, "ROW_GROUP", group):
+    with tempfile.TemporaryDirectory() as folder, patch.object(day_file, "ROW_GROUP", group):
         datasets: list[Dataset] = []
         for i, (events, offset) in enumerate(recordings):
             instrument = make_instrument(f"S{i}")
@@ -143,7 +144,7 @@ def test_memory_is_bounded_by_the_window_not_by_the_recording(
     save: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Looking ahead never holds more than the rows that the largest latency spans, plus a row group."""
-    monkeypatch.setattr(writer, "ROW_GROUP", 500)
+    monkeypatch.setattr(day_file, "ROW_GROUP", 500)
     held: list[int] = []
     times = [(form, 1000 * i, 1000 * i + 20_000) for i, form in enumerate(["depth", "trade"] * 20_000)]
     dataset = save(make_events(times))
@@ -155,7 +156,7 @@ def test_memory_is_bounded_by_the_window_not_by_the_recording(
 
 
 def test_a_manifest_that_hides_the_lag_is_caught(save: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "ROW_GROUP", 2)
+    monkeypatch.setattr(day_file, "ROW_GROUP", 2)
     events = make_events([("depth", 100, 110), ("depth", 200, 210), ("trade", 20, 300), ("depth", 300, 310)])
     dataset = save(events)
     dataset.manifest["files"][0]["lag"] = 10

@@ -30,8 +30,8 @@ def dataset(save: Callable[..., Dataset]) -> Dataset:
     return save(EVENTS)
 
 
-def file_of(dataset: Dataset) -> Path:
-    (path,) = dataset.folder.glob("*/*.parquet")
+def file_of(dataset: Dataset, form: str = "rows") -> Path:
+    (path,) = dataset.folder.glob(f"*/*.{form}.parquet")
     return path
 
 
@@ -44,10 +44,15 @@ def reopen(dataset: Dataset) -> Dataset:
 
 
 def pretend(dataset: Dataset, **entry: Any) -> None:
-    """Make the manifest agree with a file that was replaced."""
+    """Make the manifest agree with files that were replaced."""
     manifest = json.loads(manifest_of(dataset).read_text())
-    content = file_of(dataset).read_bytes()
-    manifest["files"][0] |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), **entry}
+    for form in ("runs", "rows"):
+        content = file_of(dataset, form).read_bytes()
+        manifest["files"][0]["parts"][form] = {
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+    manifest["files"][0] |= entry
     manifest["rows"] = manifest["files"][0]["rows"]
     manifest_of(dataset).write_text(json.dumps(manifest))
 
@@ -57,7 +62,7 @@ def pretend(dataset: Dataset, **entry: Any) -> None:
 def test_one_changed_byte_anywhere_in_a_file_is_found_before_the_first_row(
     dataset: Dataset, data: st.DataObject
 ) -> None:
-    path = file_of(dataset)
+    path = file_of(dataset, data.draw(st.sampled_from(["runs", "rows"])))
     sound = path.read_bytes()
     at = data.draw(st.integers(0, len(sound) - 1))
     path.write_bytes(sound[:at] + bytes([sound[at] ^ data.draw(st.integers(1, 255))]) + sound[at + 1 :])
@@ -69,16 +74,18 @@ def test_one_changed_byte_anywhere_in_a_file_is_found_before_the_first_row(
         path.write_bytes(sound)
 
 
+@pytest.mark.parametrize("form", ["runs", "rows"])
 @pytest.mark.parametrize("keep", [0, 1, 100, -1])
-def test_a_truncated_file_is_found(dataset: Dataset, keep: int) -> None:
-    path = file_of(dataset)
+def test_a_truncated_file_is_found(dataset: Dataset, keep: int, form: str) -> None:
+    path = file_of(dataset, form)
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(DataError, match=r"\.parquet: [\d,]+ bytes, the manifest says [\d,]+: import it again"):
         reopen(dataset).read()
 
 
-def test_a_missing_file_is_found(dataset: Dataset) -> None:
-    file_of(dataset).unlink()
+@pytest.mark.parametrize("form", ["runs", "rows"])
+def test_a_missing_file_is_found(dataset: Dataset, form: str) -> None:
+    file_of(dataset, form).unlink()
     with pytest.raises(DataError, match="missing"):
         reopen(dataset).read()
 
@@ -95,25 +102,45 @@ def recast(table: Any, name: str, kind: Any) -> Any:
     return table.set_column(index, pa.field(name, kind, nullable=False), table.column(name).cast(kind))
 
 
+def one_run_the_longer(table: Any) -> Any:
+    bids = table.column("bids").to_numpy().copy()
+    bids[3] += 1
+    index = table.schema.get_field_index("bids")
+    return table.set_column(index, table.schema.field(index), pa.array(bids))
+
+
+def two_that_cancel_out(table: Any) -> Any:
+    bids = table.column("bids").to_numpy().copy()
+    bids[1] += 4
+    bids[3] -= 4
+    index = table.schema.get_field_index("bids")
+    return table.set_column(index, table.schema.field(index), pa.array(bids))
+
+
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("form", "change", "reason"),
     [
-        (lambda t: t.drop_columns(["qty"]), "column qty is missing"),
-        (lambda t: recast(t, "price", pa.float64()), "column price is double, expected int64"),
-        (lambda t: recast(t, "kind", pa.int64()), "column kind is int64, expected uint8"),
-        (lambda t: t.replace_schema_metadata({"quotewright_schema": "2"}), "schema version 2, expected 1"),
-        (lambda t: t.replace_schema_metadata(None), "schema version none"),
+        ("rows", lambda t: t.drop_columns(["qty"]), "column qty is missing"),
+        ("runs", lambda t: t.drop_columns(["seq"]), "column seq is missing"),
+        ("rows", lambda t: recast(t, "price", pa.float64()), "column price is double, expected int64"),
+        ("runs", lambda t: recast(t, "kind", pa.int64()), "column kind is int64, expected uint8"),
+        ("rows", lambda t: t.replace_schema_metadata({"quotewright_schema": "1"}), "schema version 1, expected 2"),
+        ("runs", lambda t: t.replace_schema_metadata(None), "schema version none"),
+        ("runs", one_run_the_longer, "do not have as many rows as there are prices"),
+        ("runs", two_that_cancel_out, "fewer than no rows"),
+        ("runs", lambda t: t.slice(1), "do not have as many rows as there are prices"),
         (
+            "rows",
             lambda t: pa.table(dict(zip(t.column_names, t.columns, strict=True)), metadata=t.schema.metadata),
             "may be empty",
         ),
-        (lambda t: t.slice(3), "597 rows, the manifest says 600"),
+        ("rows", lambda t: t.slice(3), "597 rows, the manifest says 600"),
     ],
 )
 def test_a_file_of_another_form_is_refused_even_if_its_checksum_fits(
-    dataset: Dataset, change: Callable[[Any], Any], reason: str
+    dataset: Dataset, form: str, change: Callable[[Any], Any], reason: str
 ) -> None:
-    pq.write_table(change(pq.read_table(file_of(dataset))), file_of(dataset))
+    pq.write_table(change(pq.read_table(file_of(dataset, form))), file_of(dataset, form))
     pretend(dataset)
     with pytest.raises(DataError, match=reason):
         reopen(dataset).read()
@@ -138,8 +165,9 @@ def test_other_rows_under_a_fitting_checksum_are_found_by_verify(dataset: Datase
         ("", "not readable as JSON"),
         ("{", "not readable as JSON"),
         ("[]", "schema version None"),
-        ('{"schema": 2}', "schema version 2, expected 1"),
-        ('{"schema": 1}', "damaged"),
+        ('{"schema": 1}', r"schema version 1 \(stores of an earlier release\), expected 2"),
+        ('{"schema": 3}', "schema version 3, expected 2"),
+        ('{"schema": 2}', "damaged"),
     ],
 )
 def test_a_damaged_manifest_is_told(dataset: Dataset, text: str, reason: str) -> None:
@@ -158,7 +186,6 @@ def test_a_damaged_manifest_is_told(dataset: Dataset, text: str, reason: str) ->
         ("rows", 1),
         ("rows", "600"),
         ("files", []),
-        ("data", "../../elsewhere"),
         ("instrument", {}),
         ("instrument", {"venue": "x"}),
     ],
@@ -170,7 +197,9 @@ def test_an_edited_manifest_is_told(dataset: Dataset, field: str, value: Any) ->
         reopen(dataset)
 
 
-@pytest.mark.parametrize("entry", [{"day": "../../x"}, {"rows": 599}, {"lag": "0"}, {"sha256": None}])
+@pytest.mark.parametrize(
+    "entry", [{"day": "../../x"}, {"folder": "../.."}, {"rows": 599}, {"lag": "0"}, {"digest": "0" * 64}, {"parts": {}}]
+)
 def test_an_edited_file_entry_is_told(dataset: Dataset, entry: dict[str, Any]) -> None:
     manifest = json.loads(manifest_of(dataset).read_text())
     manifest["files"][0] |= entry
@@ -189,8 +218,9 @@ def test_an_instrument_of_other_steps_makes_another_hash(dataset: Dataset) -> No
 
 def test_a_recording_cut_within_an_update_is_told(dataset: Dataset) -> None:
     """Such a file cannot come from an import; checksum, row count and hash are made to fit."""
-    table = pq.read_table(file_of(dataset)).slice(0, 599)
-    pq.write_table(table, file_of(dataset))
+    pq.write_table(pq.read_table(file_of(dataset, "rows")).slice(0, 599), file_of(dataset, "rows"))
+    runs = pq.read_table(file_of(dataset, "runs"))
+    pq.write_table(runs.slice(0, runs.num_rows - 1), file_of(dataset, "runs"))
     pretend(dataset, rows=599)
     with pytest.raises(DataError, match="the last update has no last row"):
         list(windows([reopen(dataset)]))

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quotewright.domain.errors import DataError, InputError
-from quotewright.domain.events import EVENT, EventArray
-from quotewright.storage import writer
+from quotewright.domain.events import ASK, BEST, BID, CLEAR, EVENT, LAST, LEVEL, EventArray
+from quotewright.storage import day_file
 from quotewright.storage.clock import auto_offset, choose_offset
-from quotewright.storage.schema import COLUMNS
+from quotewright.storage.manifest import DAY
 from quotewright.storage.store import Dataset, Store
-from quotewright.storage.writer import DAY, StoreWriter
+from quotewright.storage.writer import StoreWriter
 
 from .conftest import KINDS, make_events, make_instrument
 
@@ -72,7 +72,7 @@ def test_rows_come_back_as_they_were_and_their_hash_does_not_depend_on_how_they_
     assert dataset.read().tobytes() == events.tobytes()
     assert np.concatenate(list(other.chunks())).tobytes() == events.tobytes()
     assert dataset.hash == other.hash
-    assert [entry["sha256"] for entry in dataset.files] == [entry["sha256"] for entry in other.files]
+    assert [entry["parts"] for entry in dataset.files] == [entry["parts"] for entry in other.files]
     dataset.verify()
     days = [entry["day"] for entry in dataset.files]
     assert days == sorted(set(days))
@@ -114,32 +114,33 @@ def test_days_are_cut_at_midnight_utc_of_local_time_and_never_go_back(tmp_path: 
         dataset.read("4.10.2024")
 
 
-def test_row_groups_have_one_size_whatever_the_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "ROW_GROUP", 10)
+def test_row_groups_are_whole_updates_of_one_size_whatever_the_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(day_file, "ROW_GROUP", 10)
     dataset = write(tmp_path, make_events([("mixed", i, i) for i in range(11)]), [1, 2, 7])
-    (path,) = tmp_path.glob("*/*/*/*.parquet")
-    file = pq.ParquetFile(path)
-    assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [10, 10, 10, 3]
-    assert {file.metadata.row_group(0).column(i).compression for i in range(len(COLUMNS))} == {"ZSTD"}
-    assert [len(chunk) for chunk in dataset.chunks()] == [10, 10, 10, 3]
+    for form, sizes in (("rows", [12, 12, 9]), ("runs", [12, 12, 9])):
+        (path,) = tmp_path.glob(f"*/*/*/*.{form}.parquet")
+        file = pq.ParquetFile(path)
+        assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == sizes
+    assert [len(chunk) for chunk in dataset.chunks()] == [12, 12, 9]
 
 
 def test_other_tools_can_read_the_files(tmp_path: Path) -> None:
-    write(tmp_path, make_events([("trade", 3, 4)]), [])
-    (path,) = tmp_path.glob("*/*/*/*.parquet")
-    assert pq.read_table(path).to_pylist() == [
-        {
-            "exch_ts": 3,
-            "local_ts": 4,
-            "seq": 1,
-            "order_id": 0,
-            "price": 1000,
-            "qty": 5,
-            "kind": 7,
-            "side": 1,
-            "flags": 1,
-        }
+    """As the store's page says: runs, and the prices and quantities of their rows in the same order."""
+    events = make_events([("snapshot", 3, 4), ("best", 5, 6)])
+    events["seq"] = 9
+    events["side"] = [0, BID, BID, ASK]
+    write(tmp_path, events, [])
+    (runs,) = tmp_path.glob("*/*/*/*.runs.parquet")
+    (rows,) = tmp_path.glob("*/*/*/*.rows.parquet")
+    shared = {"seq": 9, "order_id": 0}
+    assert pq.read_table(runs).to_pylist() == [
+        {"exch_ts": 3, "local_ts": 4, **shared, "kind": CLEAR, "flags": 0, "bids": 0, "asks": 0},
+        {"exch_ts": 3, "local_ts": 4, **shared, "kind": LEVEL, "flags": LAST, "bids": 1, "asks": 0},
+        {"exch_ts": 5, "local_ts": 6, **shared, "kind": BEST, "flags": LAST, "bids": 1, "asks": 1},
     ]
+    assert pq.read_table(rows).to_pylist() == [{"price": 1000 + i, "qty": 5} for i in range(4)]
 
 
 def test_an_import_replaces_its_own_symbol_and_no_other(save: Callable[..., Dataset], tmp_path: Path) -> None:

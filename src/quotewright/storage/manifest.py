@@ -14,6 +14,7 @@ import msgspec
 
 from quotewright.domain.errors import DataError, InputError, QuotewrightError
 from quotewright.domain.instrument import Instrument
+from quotewright.storage.digest import rows_digest
 from quotewright.storage.schema import SCHEMA_VERSION
 
 MANIFEST = "manifest.json"
@@ -21,11 +22,23 @@ DAY = 86_400 * 10**9  # ns
 _DAY_NAME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
+class _Part(msgspec.Struct):
+    bytes: int
+    sha256: str
+
+
+class _Parts(msgspec.Struct):
+    runs: _Part
+    rows: _Part
+
+
 class _File(msgspec.Struct):
+    folder: str
     day: str
     rows: int
     bytes: int
-    sha256: str
+    digest: str
+    parts: _Parts
     first_ts: int
     last_ts: int
     lag: int
@@ -36,7 +49,6 @@ class _Form(msgspec.Struct):
 
     hash: str
     rows_sha256: str
-    data: str
     instrument: dict[str, Any]
     clock_offset: int
     rows: int
@@ -48,7 +60,7 @@ class _Form(msgspec.Struct):
 def dataset_hash(rows_digest: str, instrument: Instrument, clock_offset: int) -> str:
     """The content hash that names a dataset: its rows, its instrument and its clock offset.
 
-    `rows_digest` is the SHA-256 (hexadecimal) over the canonical bytes of all rows in feed order.
+    `rows_digest` is what `digest.rows_digest` makes of all rows.
     """
     text = json.dumps([SCHEMA_VERSION, rows_digest, instrument.to_dict(), clock_offset], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -69,17 +81,23 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: not readable as JSON ({error}): import it again") from error
     version: Any = cast("dict[str, Any]", manifest).get("schema") if isinstance(manifest, dict) else None
     if version != SCHEMA_VERSION:
-        raise DataError(f"{path}: a manifest of schema version {version}, expected {SCHEMA_VERSION}: import it again")
+        older = " (stores of an earlier release)" if version in range(1, SCHEMA_VERSION) else ""
+        raise DataError(
+            f"{path}: a manifest of schema version {version}{older}, expected {SCHEMA_VERSION}: import it again"
+        )
     try:
         form = msgspec.convert(manifest, _Form)
         instrument = Instrument(**form.instrument)
     except (msgspec.ValidationError, TypeError, QuotewrightError) as error:
         raise DataError(f"{path}: damaged ({error}): import it again") from error
     named = dataset_hash(form.rows_sha256, instrument, form.clock_offset)
-    if named != form.hash or sum(entry.rows for entry in form.files) != form.rows or not form.files:
+    rows = rows_digest((entry.day, entry.digest) for entry in form.files)
+    sums_fit = rows == form.rows_sha256 and sum(entry.rows for entry in form.files) == form.rows
+    if named != form.hash or not sums_fit or not form.files:
         raise DataError(f"{path}: its figures do not fit its own content hash; it was edited: import it again")
     days = [entry.day for entry in form.files]
-    if Path(form.data).name != form.data or not all(_DAY_NAME.fullmatch(day) for day in days) or sorted(days) != days:
+    plain = all(Path(entry.folder).name == entry.folder and _DAY_NAME.fullmatch(entry.day) for entry in form.files)
+    if not plain or sorted(set(days)) != days:
         raise DataError(f"{path}: names files that no import writes: import it again")
     return cast("dict[str, Any]", manifest)
 

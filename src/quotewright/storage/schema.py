@@ -1,113 +1,118 @@
-"""How events lie in Parquet: the columns, their encodings, and the way between Arrow tables and event arrays."""
+"""How events lie in Parquet: two files a day, by run and by row (see `runs`), their columns and their encodings."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as _pyarrow
 import pyarrow.parquet as _parquet
 
 from quotewright.domain.errors import DataError
-from quotewright.domain.events import EVENT, EventArray
+from quotewright.storage.runs import PER_ROW, PER_RUN, Runs
 
 arrow: Any = _pyarrow  # ships no types
 parquet: Any = _parquet
 
-SCHEMA_VERSION = 1
-ROW_GROUP = 131_072  # rows that are in memory at once, at least, when streaming
+SCHEMA_VERSION = 2
+ROW_GROUP = 262_144  # rows that are in memory at once, at least, when streaming
 
-COLUMNS: dict[str, str] = {
-    "exch_ts": "int64",
-    "local_ts": "int64",
-    "seq": "int64",
-    "order_id": "int64",
-    "price": "int64",
-    "qty": "int64",
-    "kind": "uint8",
-    "side": "int8",
-    "flags": "uint16",
-}
+COLUMNS = ("exch_ts", "local_ts", "seq", "order_id", "price", "qty", "kind", "side", "flags")
+"""The fields of an event that a dataset holds; its place in the store says which instrument it is."""
 
-_FEW_VALUES = ["kind", "side", "flags"]
-_WIDE = {
-    "exch_ts": "DELTA_BINARY_PACKED",
-    "local_ts": "DELTA_BINARY_PACKED",
-    "seq": "PLAIN",  # whole updates repeat it, which zstd sees better in plain bytes
-    "order_id": "PLAIN",
-    "price": "BYTE_STREAM_SPLIT",  # its high bytes hardly change
+FORMS: dict[str, dict[str, Any]] = {"runs": PER_RUN, "rows": PER_ROW}
+"""The two files of a day and their columns."""
+
+
+class _Packing(NamedTuple):
+    """How a column is packed; the choices are measured, between size and the time to read."""
+
+    encoding: str  # DICTIONARY or one of Parquet's encodings
+    compression: str
+    level: int | None = None
+
+
+_TIMES = _Packing("DELTA_BINARY_PACKED", "lz4")
+_COUNTS = _Packing("BYTE_STREAM_SPLIT", "zstd", 1)
+_FEW_VALUES = _Packing("DICTIONARY", "none")
+_PACKINGS = {
+    "exch_ts": _TIMES,
+    "local_ts": _TIMES,
+    "seq": _Packing("BYTE_STREAM_SPLIT", "zstd", 3),  # its high bytes hardly change
+    "order_id": _Packing("PLAIN", "zstd", 3),
+    "kind": _FEW_VALUES,
+    "flags": _FEW_VALUES,
+    "bids": _COUNTS,
+    "asks": _COUNTS,
+    "price": _Packing("BYTE_STREAM_SPLIT", "zstd", 3),
 }
-_QTY = ("PLAIN", "BYTE_STREAM_SPLIT")  # which is smaller depends on the market
-_LEVEL = 9
+_QTY = (_Packing("PLAIN", "zstd", 3), _Packing("BYTE_STREAM_SPLIT", "zstd", 1))
+"""Which is smaller depends on the market: some repeat the same few quantities."""
 _VERSION_KEY = "quotewright_schema"
 
 
-def arrow_schema() -> Any:
-    """The Arrow schema of an events file, version included."""
-    fields = [arrow.field(name, getattr(arrow, kind)(), nullable=False) for name, kind in COLUMNS.items()]
+def arrow_schema(form: str) -> Any:
+    """The Arrow schema of a day's file of a form, version included."""
+    fields = [arrow.field(name, arrow.from_numpy_dtype(kind), nullable=False) for name, kind in FORMS[form].items()]
     return arrow.schema(fields, metadata={_VERSION_KEY: str(SCHEMA_VERSION)})
 
 
-def open_writer(sink: Any, qty_encoding: str) -> Any:
-    """A ParquetWriter for events: zstd, and for each column the encoding that suits it."""
-    return parquet.ParquetWriter(
-        sink,
-        arrow_schema(),
-        compression="zstd",
-        compression_level=_LEVEL,
-        use_dictionary=_FEW_VALUES,
-        column_encoding={**_WIDE, "qty": qty_encoding},
-        write_statistics=["exch_ts", "local_ts"],
+def open_writer(sink: Any, form: str, first: Runs) -> Any:
+    """A ParquetWriter for a day's file of a form; the file's first rows choose how quantities are packed."""
+    packings = {name: _best_qty(first.qty) if name == "qty" else _PACKINGS[name] for name in FORMS[form]}
+    statistics = [name for name in ("exch_ts", "local_ts") if name in FORMS[form]]
+    return parquet.ParquetWriter(sink, arrow_schema(form), write_statistics=statistics, **_options(packings))
+
+
+def _best_qty(qty: npt.NDArray[np.int64]) -> _Packing:
+    table = arrow.table({"qty": qty})
+    sizes: dict[_Packing, int] = {}
+    for packing in _QTY:
+        sink = arrow.BufferOutputStream()
+        parquet.write_table(table, sink, **_options({"qty": packing}))
+        sizes[packing] = sink.tell()
+    return min(sizes, key=lambda packing: sizes[packing])
+
+
+def _options(packings: dict[str, _Packing]) -> dict[str, Any]:
+    columns = packings.items()
+    return {
+        "compression": {name: packing.compression for name, packing in columns},
+        "compression_level": {name: packing.level for name, packing in columns if packing.level is not None},
+        "use_dictionary": [name for name, packing in columns if packing.encoding == "DICTIONARY"],
+        "column_encoding": {name: packing.encoding for name, packing in columns if packing.encoding != "DICTIONARY"},
+    }
+
+
+def to_table(runs: Runs, form: str) -> Any:
+    """The columns of one form as an Arrow table."""
+    return arrow.Table.from_arrays(
+        [arrow.array(getattr(runs, name)) for name in FORMS[form]], schema=arrow_schema(form)
     )
 
 
-def best_qty_encoding(table: Any) -> str:
-    """The encoding of quantities that makes this table smallest; the first of a file decides for all of it."""
-    quantities = table.select(["qty"])
-    sizes: list[int] = []
-    for encoding in _QTY:
-        sink = arrow.BufferOutputStream()
-        parquet.write_table(
-            quantities,
-            sink,
-            compression="zstd",
-            compression_level=_LEVEL,
-            use_dictionary=False,
-            column_encoding={"qty": encoding},
-        )
-        sizes.append(sink.tell())
-    return _QTY[sizes.index(min(sizes))]
+def from_group(file: Any, form: str, group: int) -> list[npt.NDArray[Any]]:
+    """The columns of one row group, without a copy where Arrow has them in one piece."""
+    table = file.read_row_group(group, use_threads=False)
+    return [table.column(name).to_numpy() for name in FORMS[form]]
 
 
-def to_table(events: EventArray) -> Any:
-    """Events as an Arrow table; the instrument index is not stored, the file's place says it."""
-    arrays = [arrow.array(np.ascontiguousarray(events[name])) for name in COLUMNS]
-    return arrow.Table.from_arrays(arrays, schema=arrow_schema())
-
-
-def to_events(table: Any) -> EventArray:
-    """An Arrow table as an event array, column by column.
-
-    Events are records (all fields of one event side by side), Arrow is columns, so one copy is needed.
-    """
-    events = np.zeros(table.num_rows, dtype=EVENT)
-    for name in COLUMNS:
-        events[name] = table.column(name).to_numpy()
-    return events
-
-
-def check_schema(path: str, file: Any) -> None:
+def check_schema(path: str, file: Any, form: str) -> None:
     """Raise DataError unless an opened ParquetFile holds exactly our columns in our version."""
     schema = file.schema_arrow
     metadata: dict[bytes, bytes] = schema.metadata or {}
     version = metadata.get(_VERSION_KEY.encode(), b"none").decode("utf-8", "replace")
     if version != str(SCHEMA_VERSION):
         raise DataError(f"{path}: events schema version {version}, expected {SCHEMA_VERSION}: import it again")
-    for name, kind in COLUMNS.items():
+    for name, kind in FORMS[form].items():
         index = schema.get_field_index(name)
+        expected = str(arrow.from_numpy_dtype(kind))
         if index < 0:
             raise DataError(f"{path}: column {name} is missing: import it again")
-        if str(schema.field(index).type) != kind:
-            raise DataError(f"{path}: column {name} is {schema.field(index).type}, expected {kind}: import it again")
+        if str(schema.field(index).type) != expected:
+            raise DataError(
+                f"{path}: column {name} is {schema.field(index).type}, expected {expected}: import it again"
+            )
         if schema.field(index).nullable:
             raise DataError(f"{path}: column {name} may be empty, which no event's is: import it again")

@@ -9,12 +9,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from quotewright.domain.errors import DataError, InputError
 from quotewright.domain.events import EventArray, empty_events
 from quotewright.domain.instrument import Instrument
-from quotewright.storage.manifest import MANIFEST, dataset_folder, dataset_hash, read_manifest
-from quotewright.storage.rows import canonical_bytes, words
-from quotewright.storage.schema import arrow, check_schema, parquet, to_events
+from quotewright.storage.day_file import part_name
+from quotewright.storage.digest import DayDigest
+from quotewright.storage.manifest import MANIFEST, dataset_folder, read_manifest
+from quotewright.storage.runs import Runs, to_events, with_first
+from quotewright.storage.schema import arrow, check_schema, from_group, parquet
 
 Progress = Callable[[int, int], None]  # rows done, rows in all
 
@@ -60,46 +64,53 @@ class Dataset:
     def chunks(self, first_day: str = "", last_day: str = "") -> Iterator[EventArray]:
         """The events in feed order, one Parquet row group at a time, of the UTC days given (inclusive; "": no bound).
 
-        An update may straddle two chunks. Raises DataError for a damaged file, before the first of its rows.
+        A chunk holds whole updates. Raises DataError for a damaged file, before the first of its rows.
         """
         for entry in self._between(first_day, last_day):
-            yield from self.file_chunks(entry)
+            for runs in self.file_runs(entry):
+                yield to_events(runs)
 
-    def file_chunks(self, entry: dict[str, Any]) -> Iterator[EventArray]:
-        """The events of one day file; see `chunks`."""
-        path = self._checked(entry)
-        with _open(path) as file:
-            if file.metadata.num_rows != entry["rows"]:
-                raise DataError(f"{path}: {file.metadata.num_rows} rows, the manifest says {entry['rows']}")
-            for group in range(file.num_row_groups):
+    def file_runs(self, entry: dict[str, Any]) -> Iterator[Runs]:
+        """The events of one day as runs, one Parquet row group at a time; see `chunks`."""
+        path = self._path(entry, "rows")
+        with self._opened(entry, "runs") as by_run, self._opened(entry, "rows") as by_row:
+            rows = by_row.metadata.num_rows
+            if rows != entry["rows"]:
+                raise DataError(f"{path}: {rows} rows, the manifest says {entry['rows']}: import it again")
+            if by_run.num_row_groups != by_row.num_row_groups:
+                raise DataError(f"{path}: its row groups are not those of the runs: import it again")
+            for group in range(by_row.num_row_groups):
                 try:
-                    yield to_events(file.read_row_group(group))
+                    runs = with_first(from_group(by_run, "runs", group), from_group(by_row, "rows", group))
                 except (OSError, ValueError, arrow.ArrowException) as error:
                     raise DataError(f"{path}: row group {group} cannot be read ({error}): import it again") from error
+                yield runs
 
     def read(self, first_day: str = "", last_day: str = "") -> EventArray:
         """All events of the UTC days given (inclusive; "": no bound) in one array, in feed order."""
-        entries = self._between(first_day, last_day)
-        events = empty_events(sum(entry["rows"] for entry in entries))
+        events = empty_events(sum(entry["rows"] for entry in self._between(first_day, last_day)))
+        content = events.view(np.uint8)
         at = 0
-        for entry in entries:
-            for chunk in self.file_chunks(entry):
-                words(events)[at : at + len(chunk)] = words(chunk)
-                at += len(chunk)
+        for chunk in self.chunks(first_day, last_day):
+            content[at : at + chunk.nbytes] = chunk.view(np.uint8)
+            at += chunk.nbytes
         return events
 
     def verify(self, progress: Progress | None = None) -> None:
         """Recompute every checksum and the content hash; raises DataError at the first that differs."""
         self._sound.clear()
-        digest = hashlib.sha256()
         done = 0
-        for events in self.chunks():
-            digest.update(canonical_bytes(events))
-            done += len(events)
-            if progress is not None:
-                progress(done, self.rows)
-        if dataset_hash(digest.hexdigest(), self.instrument, self.clock_offset) != self.hash:
-            raise DataError(f"{self.folder}: the events do not give the manifest's content hash: import it again")
+        for entry in self.files:
+            digest = DayDigest()
+            for runs in self.file_runs(entry):
+                digest.update(runs)
+                done += runs.rows
+                if progress is not None:
+                    progress(done, self.rows)
+            if digest.hexdigest() != entry["digest"]:
+                raise DataError(
+                    f"{self._path(entry, 'rows')}: its events do not give the manifest's content hash: import it again"
+                )
 
     def _between(self, first_day: str, last_day: str) -> list[dict[str, Any]]:
         for name, day in (("first day", first_day), ("last day", last_day)):
@@ -107,18 +118,19 @@ class Dataset:
                 _check_day(name, day)
         return [e for e in self.files if (first_day or e["day"]) <= e["day"] <= (last_day or e["day"])]
 
-    def _checked(self, entry: dict[str, Any]) -> Path:
-        """The path of a day file, its size and SHA-256 compared with the manifest's once."""
-        path = self.folder / self.manifest["data"] / f"{entry['day']}.parquet"
-        if path in self._sound:
-            return path
+    def _path(self, entry: dict[str, Any], form: str) -> Path:
+        return self.folder / entry["folder"] / part_name(entry["day"], form)
+
+    def _opened(self, entry: dict[str, Any], form: str) -> Any:
+        """A day's file of one form, its size and SHA-256 compared with the manifest's once."""
+        path, part = self._path(entry, form), entry["parts"][form]
         try:
             with path.open("rb") as file:
                 size = file.seek(0, 2)
-                if size != entry["bytes"]:
-                    raise DataError(f"{path}: {size:,} bytes, the manifest says {entry['bytes']:,}: import it again")
+                if size != part["bytes"]:
+                    raise DataError(f"{path}: {size:,} bytes, the manifest says {part['bytes']:,}: import it again")
                 file.seek(0)
-                if hashlib.file_digest(file, "sha256").hexdigest() != entry["sha256"]:
+                if path not in self._sound and hashlib.file_digest(file, "sha256").hexdigest() != part["sha256"]:
                     raise DataError(f"{path}: its SHA-256 is not the manifest's: import it again")
         except FileNotFoundError:
             raise DataError(
@@ -126,7 +138,7 @@ class Dataset:
                 "open it again, otherwise import it again"
             ) from None
         self._sound.add(path)
-        return path
+        return _open(path, form)
 
 
 class Store:
@@ -164,10 +176,10 @@ def _check_day(name: str, day: str) -> None:
         raise InputError(name, day, "must be a day such as 2024-08-08")
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path, form: str) -> Any:
     try:
         file = parquet.ParquetFile(path)
     except (OSError, ValueError, arrow.ArrowException) as error:
         raise DataError(f"{path}: not a readable Parquet file ({error}): import it again") from error
-    check_schema(str(path), file)
+    check_schema(str(path), file, form)
     return file

@@ -3,7 +3,7 @@
 - Venue time never goes back within a stream (depth, trades, best prices, funding): an update takes the latest
   venue time of the streams that its rows belong to, if that is later than its own.
 - Home time is the recorded local time plus the clock offset, at least the venue time, and never goes back.
-- The rows of an update share both times, so sorting by either never splits or reorders one.
+- The rows of an update, and so its runs, share both times: sorting by either never splits or reorders one.
 """
 
 # pyright: basic
@@ -28,39 +28,37 @@ TIMELINE = np.dtype(
         ("venue_raised", "i8"),  # updates whose venue time went back in their stream
         ("home_clamped", "i8"),  # updates that would have come home before their venue time
         ("home_raised", "i8"),  # updates that would have come home before the one ahead of them
-        ("uneven", "i8"),  # 1 + index of a row whose times are not its update's; 0: none
+        ("uneven", "i8"),  # 1 + index of a run whose times are not its update's; 0: none
     ],
     align=True,
 )
 
 
 @kernel
-def put_in_order(rows: Any, timelines: Any, stream_of: Any, offset: int) -> int:
-    """Set both times of whole updates; returns how many rows that were.
+def put_in_order(
+    exch_ts: Any, local_ts: Any, kind: Any, flags: Any, timelines: Any, stream_of: Any, offset: int
+) -> int:
+    """Set both times of whole updates, given by the columns of their runs; returns how many runs that were.
 
-    It stops before an update that is not complete, and at one whose rows differ in time (see `uneven`).
+    It stops before an update that is not complete, and at one whose runs differ in time (see `uneven`).
     """
     line = timelines[0]
     start = 0
-    end = 0
-    while end < len(rows):
-        first = rows[start]
-        row = rows[end]
-        if row.exch_ts != first.exch_ts or row.local_ts != first.local_ts:
+    for end in range(len(exch_ts)):
+        if exch_ts[end] != exch_ts[start] or local_ts[end] != local_ts[start]:
             line.uneven = end + 1
             return start
-        end += 1
-        if row["flags"] & LAST == 0:
+        if flags[end] & LAST == 0:
             continue
-        venue = first.exch_ts
-        for i in range(start, end):
-            venue = max(venue, line.stream_time[stream_of[rows[i].kind]])
-        line.venue_raised += venue > first.exch_ts
-        line.received = max(line.received, first.local_ts)
+        venue = exch_ts[start]
+        for i in range(start, end + 1):
+            venue = max(venue, line.stream_time[stream_of[kind[i]]])
+        line.venue_raised += venue > exch_ts[start]
+        line.received = max(line.received, local_ts[start])
         lag = line.received - venue
         if line.updates == 0 or lag > line.lag:
             line.lag = lag
-        home = first.local_ts + offset
+        home = local_ts[start] + offset
         if home < venue:
             home = venue
             line.home_clamped += 1
@@ -69,10 +67,9 @@ def put_in_order(rows: Any, timelines: Any, stream_of: Any, offset: int) -> int:
             line.home_raised += 1
         line.home_time = home
         line.updates += 1
-        for i in range(start, end):
-            changed = rows[i]
-            line.stream_time[stream_of[changed.kind]] = venue
-            changed.exch_ts = venue
-            changed.local_ts = home
-        start = end
+        for i in range(start, end + 1):
+            line.stream_time[stream_of[kind[i]]] = venue
+            exch_ts[i] = venue
+            local_ts[i] = home
+        start = end + 1
     return start
