@@ -14,15 +14,9 @@ from hypothesis import strategies as st
 from quotewright.domain.errors import InputError
 from quotewright.research.calibration import Calibration, Estimate, calibrate
 from quotewright.research.calibration_view import calibration_table, write_fit
-from quotewright.research.intensity import (
-    Edges,
-    chi_squared,
-    fit_exponential,
-    market_orders,
-    orders_behind,
-    reaches,
-)
 from quotewright.research.volatility import signature, squared_returns
+from quotewright.signals.arrivals import Edges, chi_squared, fit_exponential
+from quotewright.signals.market_orders import market_orders, orders_behind, reaches
 from quotewright.strategies.catalogue import CATALOGUE
 
 SECOND = 10**9

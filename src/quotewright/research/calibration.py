@@ -15,19 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from quotewright.domain.errors import InputError
-from quotewright.research.intensity import (
-    Edges,
-    Reaches,
-    bin_of,
-    chi_squared,
-    choose_edges,
-    fit_exponential,
-    log_r_squared,
-    market_orders,
-    orders_behind,
-    reaches,
-)
 from quotewright.research.volatility import SECOND, realised_volatility, signature, squared_returns
+from quotewright.signals.arrivals import Edges, bin_of, chi_squared, choose_edges, fit_exponential, log_r_squared
+from quotewright.signals.market_orders import Reaches, market_orders, orders_behind, reaches
 from quotewright.strategies.catalogue import find
 
 Integers = npt.NDArray[np.int64]
