@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from quotewright.domain.errors import DataError, InputError
 from quotewright.domain.instrument import INSTRUMENT
 from quotewright.domain.journal import POST_ONLY
 from quotewright.domain.kernel import as_records
-from quotewright.engine.functions import bind_functions
+from quotewright.domain.strategy import Strategy
+from quotewright.engine.functions import compile_decision, no_functions
 from quotewright.engine.state import LEG, EngineState, new_state
 from quotewright.risk.limits import LIMITS
 from quotewright.sessions.agents import AgentSpec, check_names
@@ -91,7 +93,7 @@ def wire(
         _table(rows, LEG),
         _table(limits, LIMITS),
         np.concatenate(params) if params else np.zeros(1),
-        bind_functions(list(distinct.values()), told),
+        _decisions(list(distinct.values()), told),
         mark_interval=mark_interval_ns,
     )
     venue = new_venue(
@@ -106,6 +108,22 @@ def wire(
         in_flight=in_flight,
     )
     return Wired(state, venue, pairs, limits)
+
+
+def _decisions(strategies: Sequence[Strategy], told: Callable[[str], None] | None) -> Any:
+    """The decision functions in a list of their own; `told` hears which strategy is being compiled."""
+    functions = no_functions()
+    for strategy in strategies:
+        if told is not None:
+            told(strategy.name)
+        functions.append(_decision(replace(strategy, params=tuple(strategy.params))))  # a list has no hash
+    return functions
+
+
+@lru_cache(maxsize=64)
+def _decision(strategy: Strategy) -> Any:
+    """One compiled function a strategy and process: for a new one the compiler works again, even out of its cache."""
+    return compile_decision(strategy)
 
 
 def _worlds(agents: Sequence[AgentSpec]) -> list[int]:

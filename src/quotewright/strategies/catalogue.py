@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 from quotewright.domain.errors import InputError
@@ -22,12 +24,23 @@ def find(name_or_path: str) -> Strategy:
     if not name_or_path.endswith(".py"):
         known = ", ".join(CATALOGUE)
         raise InputError("strategy", name_or_path, f"is not known; there are {known}, or give a path ending in .py")
-    return _load(Path(name_or_path))
-
-
-def _load(path: Path) -> Strategy:
+    path = Path(name_or_path)
     if not path.is_file():
         raise InputError("strategy", str(path), "is not a file")
+    return _load(path, _sources(path.resolve().parent))
+
+
+def _sources(folder: Path) -> str:
+    """A hash of the Python files in a folder: all that a strategy there may have been made of."""
+    digest = hashlib.sha256()
+    for source in sorted(folder.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _load(path: Path, sources: str) -> Strategy:
+    """The strategy of a file, the same one for as long as the `sources` are the same."""
     name = f"quotewright_user_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
