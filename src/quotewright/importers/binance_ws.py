@@ -12,7 +12,7 @@ is never later than the first difference applied to it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +36,7 @@ from quotewright.domain.events import (
 )
 from quotewright.domain.instrument import Instrument
 from quotewright.domain.units import INT64_MAX
+from quotewright.importers.binance_lines import FULL, UNUSUAL
 from quotewright.importers.binance_messages import (
     BestMessage,
     Depth,
@@ -45,10 +46,11 @@ from quotewright.importers.binance_messages import (
     Snapshot,
     TradeMessage,
 )
+from quotewright.importers.binance_quick import LineBlock, QuickReader, State
 from quotewright.importers.clock import ForwardClock
 from quotewright.importers.exact import price_counts, qty_counts
 from quotewright.importers.report import Progress, Refused, SourceFile, Tally
-from quotewright.importers.rows import RowBuffer
+from quotewright.importers.rows import Assembly, RowBuffer
 from quotewright.importers.source import Sources
 from quotewright.market.sync import DepthSync, SyncRule, Verdict
 
@@ -84,16 +86,16 @@ class BinanceWs:
         self._paths = paths
         self._symbol = instrument.symbol.upper()
         self._futures = instrument.kind != "spot"
-        self._sync = DepthSync(SyncRule.FUTURES if self._futures else SyncRule.SPOT)
+        sync = DepthSync(SyncRule.FUTURES if self._futures else SyncRule.SPOT)
+        self._state = State(self.tally, ForwardClock("local time"), sync)
+        self._quick = QuickReader(instrument, self._state)
         self._rows = RowBuffer()
+        self._assembly = Assembly(self._rows)
         self._price = price_counts(instrument)
         self._best_price = price_counts(instrument, zero=True)
         self._qty = qty_counts(instrument)
         self._trade_qty = qty_counts(instrument, zero=False)
         self._waiting: deque[_Diff] = deque()
-        self._clock = ForwardClock("local time")
-        self._exchange = 0  # the latest exchange time seen
-        self._last_trade = -1
         self._snapshots = 0
         self._gaps = 0
         self._blank = 0
@@ -109,17 +111,31 @@ class BinanceWs:
         files = Sources(self._paths, progress)
         self.sources = files.files
         for path in self._paths:
-            name, number = path.name, 0
-            self._clock.begin_file(name)
-            for lines in files.line_blocks(path):
-                for line in lines:
-                    number += 1
-                    self._line(line, name, number)
-                    if self._rows.full:
-                        yield self._rows.take()
+            self._state.clock.begin_file(path.name)
+            lines = 0
+            for text in files.whole_lines(path):
+                lines += yield from self._block(text, path.name, lines)
+        self._quick.give_back()
         self._finish()
-        if len(self._rows):
-            yield self._rows.take()
+        if self._assembly.rows:
+            yield self._assembly.take()
+
+    def _block(self, text: bytes, name: str, before: int) -> Generator[EventArray, None, int]:
+        """Read whole lines, with chunks when they are full; returns how many lines. `before` have been read before."""
+        block = LineBlock(text)
+        line = 0
+        while line < len(block.ends):
+            outcome = UNUSUAL
+            if before + line:  # the first line of a file tells whether the files are in order
+                line, outcome = self._quick.read(block, line, self._assembly)
+            if outcome == UNUSUAL:
+                self._quick.give_back()
+                self._line(block.line(line), name, before + line + 1)
+                self._quick.take_over()
+                line += 1
+            if outcome == FULL or self._assembly.full:
+                yield self._assembly.take()
+        return len(block.ends)
 
     def _line(self, line: bytes, name: str, number: int) -> None:
         head, _, message = line.partition(b" ")
@@ -141,7 +157,7 @@ class BinanceWs:
         local = int(head) if head.isdigit() and len(head) <= 19 else -1
         if not 0 <= local <= INT64_MAX:
             raise ParseError("local time", head[:40].decode("latin-1"), "is not a time in nanoseconds")
-        return self._clock.advance(local)
+        return self._state.clock.advance(local)
 
     def _handler(self, message: bytes) -> _Handler:
         """Which message this is, by the stream's name, which comes first in every wrapped message."""
@@ -177,8 +193,8 @@ class BinanceWs:
             raise ParseError("symbol", symbol[:40], f"is not {self._symbol}")
 
     def _saw(self, exch_ts: int) -> int:
-        if exch_ts > self._exchange:
-            self._exchange = exch_ts
+        if exch_ts > self._state.exchange:
+            self._state.exchange = exch_ts
         return exch_ts
 
     def _on_best(self, message: bytes, local: int) -> None:
@@ -191,7 +207,7 @@ class BinanceWs:
         if self._futures and best.T:
             self._rows.run(BEST, 0, 1, 1, self._saw(best.T * _MS), local, best.u)
         else:
-            self._rows.run(BEST, 0, 1, 1, self._exchange or local, local, best.u, flags=LAST | ESTIMATED_TIME)
+            self._rows.run(BEST, 0, 1, 1, self._state.exchange or local, local, best.u, flags=LAST | ESTIMATED_TIME)
         self.tally.accepted += 1
 
     def _on_trade(self, message: bytes, local: int) -> None:
@@ -200,10 +216,10 @@ class BinanceWs:
         if trade.X != "MARKET":
             raise ParseError("kind of trade", trade.X[:40], "is not MARKET: it did not trade with the book")
         price, qty = self._price[trade.p], self._trade_qty[trade.q]
-        if trade.t <= self._last_trade:
+        if trade.t <= self._state.last_trade:
             self.tally.drop("trades whose id is not above the last one's (duplicates)")
             return
-        self._last_trade = trade.t
+        self._state.last_trade = trade.t
         side = ASK if trade.m else BID  # the buyer was the maker, so the seller took
         self._rows.row(TRADE, side, price, qty, self._saw(trade.T * _MS), local, trade.t)
         self.tally.accepted += 1
@@ -213,7 +229,7 @@ class BinanceWs:
         self._check_symbol(depth.s)
         diff = self._parse(depth)
         self._saw(diff.exch_ts)
-        verdict = self._sync.diff(diff.first, diff.last, diff.previous, diff.exch_ts)
+        verdict = self._state.sync.diff(diff.first, diff.last, diff.previous, diff.exch_ts)
         if verdict is Verdict.GAP:
             self._gaps += 1
             self._rows.row(STATUS, 0, Status.BOOK_GAP, 0, diff.exch_ts, local, 0)
@@ -246,6 +262,7 @@ class BinanceWs:
 
     def _settle(self, diff: _Diff, verdict: Verdict, local: int) -> None:
         if verdict is Verdict.APPLY:
+            self._state.joined = True
             self._apply(diff, local)
         elif verdict is Verdict.OLD:
             self.tally.drop("depth updates that their snapshot already holds")
@@ -267,10 +284,11 @@ class BinanceWs:
         if snapshot.symbol:
             self._check_symbol(snapshot.symbol)
         prices, qtys = self._levels(snapshot.bids, snapshot.asks)
-        if not self._sync.snapshot(snapshot.lastUpdateId):
+        if not self._state.sync.snapshot(snapshot.lastUpdateId):
             self.tally.drop("snapshots older than the book, which is in sync")
             return
         self._snapshots += 1
+        self._state.joined = False
         judged = self._judge_waiting()
         self._write_snapshot(snapshot, prices, qtys, judged, local)
         for diff, verdict in judged:
@@ -284,7 +302,7 @@ class BinanceWs:
 
     def _judge_waiting(self) -> list[tuple[_Diff, Verdict]]:
         waiting, self._waiting = self._waiting, deque()
-        return [(diff, self._sync.diff(diff.first, diff.last, diff.previous, diff.exch_ts)) for diff in waiting]
+        return [(diff, self._state.sync.diff(diff.first, diff.last, diff.previous, diff.exch_ts)) for diff in waiting]
 
     def _write_snapshot(
         self, snapshot: Snapshot, prices: list[int], qtys: list[int], judged: list[tuple[_Diff, Verdict]], local: int
@@ -292,7 +310,7 @@ class BinanceWs:
         flags = 0
         exch_ts = snapshot.T * _MS
         if not exch_ts:
-            exch_ts, flags = self._exchange or local, ESTIMATED_TIME
+            exch_ts, flags = self._state.exchange or local, ESTIMATED_TIME
         first = next((diff.exch_ts for diff, verdict in judged if verdict is Verdict.APPLY), exch_ts)
         if first < exch_ts:
             exch_ts, flags = first, ESTIMATED_TIME

@@ -5,13 +5,15 @@ from __future__ import annotations
 import struct
 
 import numpy as np
+import numpy.typing as npt
 
-from quotewright.domain.events import ASK, BID, LAST, EventArray, empty_events
+from quotewright.domain.events import ASK, BID, EVENT, LAST, EventArray, empty_events
 
 CHUNK_ROWS = 65_536
 
 _RUN = struct.Struct("=9q")  # counts of side 0, BID, ASK; kind, flags, exch_ts, local_ts, seq, order_id
 _FIELDS = 9
+_WORDS = EVENT.itemsize // 8
 
 
 class RowBuffer:
@@ -83,3 +85,52 @@ class RowBuffer:
             events["flags"][inner] &= ~np.uint16(LAST)
         self.price, self.qty, self._runs = [], [], bytearray()
         return events
+
+
+class Assembly:
+    """Brings rows in order that come from compiled code, which writes them in place, and from a RowBuffer."""
+
+    def __init__(self, buffer: RowBuffer) -> None:
+        self._buffer = buffer
+        self._parts: list[EventArray] = []
+        self._place = np.empty(0, EVENT)
+        self._begin = self._end = 0  # of the rows in place that are in no part yet
+
+    @property
+    def rows(self) -> int:
+        """Rows that wait to be taken."""
+        return sum(map(len, self._parts)) + self._end - self._begin + len(self._buffer)
+
+    @property
+    def full(self) -> bool:
+        """Whether there are enough rows for a chunk; ask only between updates."""
+        return self.rows >= CHUNK_ROWS
+
+    def room(self) -> npt.NDArray[np.int64]:
+        """Free rows to write the next ones to, each as seven 64-bit words; after `take` there are CHUNK_ROWS."""
+        self._add_buffer()
+        if not len(self._place):
+            self._place = np.empty(CHUNK_ROWS * _WORDS, np.int64).view(EVENT)
+        return self._place[self._end :].view(np.int64).reshape(-1, _WORDS)
+
+    def wrote(self, rows: int) -> None:
+        """So many rows of the room were written."""
+        self._end += rows
+
+    def take(self) -> EventArray:
+        """All rows as one event array; there are none left afterwards."""
+        self._add_buffer()
+        self._add_place()
+        parts, self._parts, self._place = self._parts, [], np.empty(0, EVENT)
+        self._begin = self._end = 0
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _add_buffer(self) -> None:
+        if len(self._buffer):
+            self._add_place()
+            self._parts.append(self._buffer.take())
+
+    def _add_place(self) -> None:
+        if self._end > self._begin:
+            self._parts.append(self._place[self._begin : self._end])
+            self._begin = self._end

@@ -68,20 +68,30 @@ class Sources:
         self._at = dict.fromkeys(self._sizes, 0)
 
     def line_blocks(self, path: Path) -> Iterator[list[bytes]]:
-        """Lists of whole lines, without their newlines, about 1 MB together; the last line needs no newline.
+        """Lists of whole lines, without their newlines, about 1 MB together; see `whole_lines`."""
+        for text in self.whole_lines(path):
+            lines = text.split(b"\n")
+            if not lines[-1]:
+                lines.pop()
+            yield lines
+
+    def whole_lines(self, path: Path) -> Iterator[bytes]:
+        """Whole lines, about 1 MB together, every one ended by a newline; the file's last one needs none.
 
         Raises DataError for a damaged or truncated file and for a line above 64 MB.
         """
         rest = b""
         for block in self._blocks(path):
-            lines = (rest + block).split(b"\n") if rest else block.split(b"\n")
-            rest = lines.pop()
+            cut = block.rfind(b"\n") + 1
+            if cut:
+                yield rest + block[:cut] if rest else block[:cut]
+                rest = block[cut:]
+            else:
+                rest += block
             if len(rest) > _LONGEST_LINE:
                 raise DataError(f"{path.name}: a line is longer than {_LONGEST_LINE >> 20} MB; this is not a text log")
-            if lines:
-                yield lines
         if rest:
-            yield [rest]
+            yield rest
 
     def _blocks(self, path: Path) -> Iterator[bytes]:
         with path.open("rb", buffering=0) as file:
