@@ -74,7 +74,7 @@ class DaskCluster:
                 key = f"sweep-{plan.hash[:16]}-{chunk.number}"
                 coming[client.submit(run_task, self._task(plan, chunk), key=key, pure=False)] = chunk
             try:
-                for future in self._distributed.as_completed(list(coming)):
+                for future in self._distributed.as_completed(list(coming), loop=client.loop):
                     chunk = coming[future]
                     table = _checked(self._gathered(future))
                     on_rows(self._datasets[chunk.dataset].rows * (chunk.last - chunk.first))

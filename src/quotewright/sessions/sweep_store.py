@@ -48,6 +48,8 @@ class SweepStore:
             raise InputError("out", str(self._folder), "is at work for another sweep process") from None
         try:
             self._claim()
+            for stray in (self._folder / _PARTS).glob(".chunk-*"):  # of a writer that was killed
+                stray.unlink()
         except BaseException:
             self._lock.close()
             raise
