@@ -47,7 +47,7 @@ CLOCK = np.dtype(
         ("due", "i8"),  # the next tick; 0: not started
         ("seen", "i8"),
         ("steps", "i8"),
-        ("base", "f8"),  # the mid at the last tick
+        ("mid_then", "f8"),  # the mid at the last tick
         ("mid", "f8"),  # the last known
         ("spread", "f8"),  # bp
         ("depth", "f8"),
@@ -89,11 +89,11 @@ def observe(clock: Any, rules: Any, quote: Any, observation: Any) -> int:
         clock.due = 0
     if clock.due != 0 and quote.time >= clock.due:
         passed = 1 + (quote.time - clock.due) // rules.step
-        rate = 1e4 * math.log(clock.mid / clock.base)
+        rate = 1e4 * math.log(clock.mid / clock.mid_then)
         seconds = rules.step * 1e-9
         late = rules.keep ** (passed - 1)  # the steps after the first saw no move
         clock.variance = late * (rules.keep * clock.variance + (1.0 - rules.keep) * rate * rate / seconds)
-        clock.base = clock.mid
+        clock.mid_then = clock.mid
         clock.steps += passed
         clock.due += passed * rules.step
         if clock.steps >= rules.warm_up:
@@ -106,7 +106,7 @@ def observe(clock: Any, rules: Any, quote: Any, observation: Any) -> int:
     if quote.mid > 0.0 and quote.spread > 0.0 and quote.depth > 0.0:
         if clock.due == 0:
             clock.due = quote.time + rules.step
-            clock.base = quote.mid
+            clock.mid_then = quote.mid
             clock.variance = 0.0
             clock.steps = 0
         clock.mid = quote.mid

@@ -26,13 +26,16 @@ MARKOV_RULES = np.dtype(
         ("moves", "f8", (LEVELS, LEVELS)),  # from, to
         ("means", "f8", (LEVELS, MEASURES)),
         ("precisions", "f8", (LEVELS, MEASURES)),  # 1 / variance; 0: the measure is not used
-        ("constants", "f8", (LEVELS,)),  # −½ Σ ln variance
+        ("constants", "f8", (LEVELS, MEASURES)),  # −½ ln variance
         ("switch", "f8"),  # belief that another label needs to replace the present one
     ],
     align=True,
 )
 
-MARKOV_STATE = np.dtype([("belief", "f8", (LEVELS,)), ("label", "i8"), ("started", "i8")], align=True)
+MARKOV_STATE = np.dtype(
+    [("belief", "f8", (LEVELS,)), ("logs", "f8", (LEVELS,)), ("label", "i8"), ("started", "i8")], align=True
+)
+LEAST = 1e-300  # of a prior, so that no regime is ruled out for ever
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,19 @@ class MarkovModel:
         for place, m in enumerate(self.used):
             rules["means"][0, :, m] = self.means[:, place]
             rules["precisions"][0, :, m] = 1 / self.variances[:, place]
-        rules["constants"] = -0.5 * np.log(self.variances).sum(axis=1)
+            rules["constants"][0, :, m] = -0.5 * np.log(self.variances[:, place])
         return rules
+
+
+@subkernel
+def _log_density(rules: Any, measures: Any, regime: int) -> float:
+    """Up to a constant; measures that are NaN or not used say nothing."""
+    density = 0.0
+    for m in range(MEASURES):
+        if rules.precisions[regime, m] > 0.0 and measures[m] == measures[m]:
+            away = measures[m] - rules.means[regime, m]
+            density += rules.constants[regime, m] - 0.5 * away * away * rules.precisions[regime, m]
+    return density
 
 
 @subkernel
@@ -73,28 +87,20 @@ def markov_step(state: Any, rules: Any, measures: Any) -> int:
     """
     best = -math.inf
     for j in range(LEVELS):
-        log_density = rules.constants[j]
-        for m in range(MEASURES):
-            if measures[m] == measures[m]:
-                away = measures[m] - rules.means[j, m]
-                log_density -= 0.5 * away * away * rules.precisions[j, m]
-        best = max(best, log_density)
+        state.logs[j] = _log_density(rules, measures, j)
+        best = max(best, state.logs[j])
     total = 0.0
     before0, before1, before2 = state.belief[0], state.belief[1], state.belief[2]
     for j in range(LEVELS):
-        log_density = rules.constants[j]
-        for m in range(MEASURES):
-            if measures[m] == measures[m]:
-                away = measures[m] - rules.means[j, m]
-                log_density -= 0.5 * away * away * rules.precisions[j, m]
         prior = rules.start[j]
         if state.started:
             prior = before0 * rules.moves[0, j] + before1 * rules.moves[1, j] + before2 * rules.moves[2, j]
-        state.belief[j] = max(prior, 1e-300) * math.exp(log_density - best)
+        likelihood = math.exp(state.logs[j] - best) if best > -math.inf else 1.0  # beyond all regimes alike
+        state.belief[j] = max(prior, LEAST) * likelihood
         total += state.belief[j]
     likeliest = 0
     for j in range(LEVELS):
-        state.belief[j] = state.belief[j] / total if total > 0.0 else rules.start[j]
+        state.belief[j] /= total
         if state.belief[j] > state.belief[likeliest]:
             likeliest = j
     if state.started == 0 or state.belief[likeliest] >= rules.switch:
@@ -105,7 +111,7 @@ def markov_step(state: Any, rules: Any, measures: Any) -> int:
 
 @kernel
 def markov_labels(states: Any, rules: Any, measures: Any, labels: Any, beliefs: Any) -> int:
-    """Fold observations × measures into the one state of `states`; labels and beliefs (n × 3) out, the last label back."""
+    """Fold observations × measures into the one state of `states`; writes labels, beliefs; returns the last label."""
     last = UNKNOWN
     for i in range(len(measures)):
         last = markov_step(states[0], rules[0], measures[i])
