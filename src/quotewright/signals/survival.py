@@ -33,7 +33,7 @@ class Curve(NamedTuple):
     followed: float  # the longest time any order was followed
 
     def filled_by(self, horizon: float) -> tuple[float, float, float]:
-        """Probability of a fill within `horizon` seconds, with its 95 % interval; NaN if nobody was followed so long."""
+        """Probability of a fill within `horizon` seconds, its 95 % interval; NaN if nobody was followed so long."""
         if horizon > self.followed:
             return math.nan, math.nan, math.nan
         at = int(np.searchsorted(self.seconds, horizon, "right")) - 1
@@ -66,7 +66,7 @@ def kaplan_meier(seconds: Floats, filled: Booleans) -> Curve:
     """The product-limit estimate from times to fill or censoring.
 
     Kaplan & Meier (1958), section 2; Greenwood's (1926) variance S²Σd/n(n−d); intervals on the scale ln(−ln S), which
-    keeps them in [0, 1] (Kalbfleisch & Prentice 2002, section 1.4). Orders censored at a time are at risk of a fill then.
+    keeps them in [0, 1] (Kalbfleisch & Prentice 2002, section 1.4). Orders censored at a time are at risk then.
     """
     times, events = np.asarray(seconds, np.float64), np.asarray(filled, np.bool_)
     if not len(times) or len(times) != len(events) or not (times >= 0).all():
