@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quotewright.domain.journal import JOURNAL
-from quotewright.storage.schema import arrow, parquet
+from quotewright.storage.schema import arrow, from_arrow, parquet, to_arrow
 
 JOURNAL_FILE = "journal.parquet"
 
@@ -38,7 +38,7 @@ class JournalWriter:
         """Write records as one block."""
         if len(records) == 0:
             return
-        columns = [arrow.array(np.ascontiguousarray(records[name])) for name in JOURNAL.names or ()]
+        columns = [to_arrow(records[name]) for name in JOURNAL.names or ()]
         self._writer.write_table(arrow.Table.from_arrays(columns, schema=self._schema))
         self.rows += len(records)
 
@@ -57,5 +57,5 @@ def read_journal(path: Path) -> npt.NDArray[Any]:
     table = parquet.read_table(str(path))
     records = np.zeros(table.num_rows, JOURNAL)
     for name in JOURNAL.names or ():
-        records[name] = table.column(name).to_numpy()
+        records[name] = from_arrow(table.column(name), JOURNAL[name])
     return records

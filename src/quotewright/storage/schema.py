@@ -66,7 +66,7 @@ def open_writer(sink: Any, form: str, first: Runs) -> Any:
 
 
 def _best_qty(qty: npt.NDArray[np.int64]) -> _Packing:
-    table = arrow.table({"qty": qty})
+    table = arrow.Table.from_arrays([to_arrow(qty)], names=["qty"])
     sizes: dict[_Packing, int] = {}
     for packing in _QTY:
         sink = arrow.BufferOutputStream()
@@ -87,15 +87,31 @@ def _options(packings: dict[str, _Packing]) -> dict[str, Any]:
 
 def to_table(runs: Runs, form: str) -> Any:
     """The columns of one form as an Arrow table."""
-    return arrow.Table.from_arrays(
-        [arrow.array(getattr(runs, name)) for name in FORMS[form]], schema=arrow_schema(form)
-    )
+    return arrow.Table.from_arrays([to_arrow(getattr(runs, name)) for name in FORMS[form]], schema=arrow_schema(form))
 
 
 def from_group(file: Any, form: str, group: int) -> list[npt.NDArray[Any]]:
     """The columns of one row group, without a copy where Arrow has them in one piece."""
     table = file.read_row_group(group, use_threads=False)
-    return [table.column(name).to_numpy() for name in FORMS[form]]
+    return [from_arrow(table.column(name), dtype) for name, dtype in FORMS[form].items()]
+
+
+def to_arrow(column: npt.NDArray[Any]) -> Any:
+    """A numpy column as an Arrow array that shares its memory; Arrow's own way there imports pandas, if it can."""
+    kind = arrow.from_numpy_dtype(column.dtype)
+    return arrow.Array.from_buffers(kind, len(column), [None, arrow.py_buffer(np.ascontiguousarray(column))])
+
+
+def from_arrow(column: Any, dtype: Any) -> npt.NDArray[Any]:
+    """An Arrow column without nulls as a numpy array, without a copy where Arrow has it in one piece."""
+    size = np.dtype(dtype).itemsize
+    chunks = [chunk for chunk in column.chunks if len(chunk)]
+    parts: list[npt.NDArray[Any]] = [
+        np.frombuffer(chunk.buffers()[1], dtype, len(chunk), chunk.offset * size) for chunk in chunks
+    ]
+    if not parts:
+        return np.zeros(0, dtype)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def check_schema(path: str, file: Any, form: str) -> None:
