@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 # Test processes that run side by side; each has its own numba cache, as numba's index files do not take two writers.
 WORKERS ?= 2
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 KERNELS := $(CURDIR)/.pytest_cache/numba
 
@@ -20,7 +21,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test check unit bench soak lock clean
+.PHONY: help demo setup test check unit bench peers soak lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
@@ -45,15 +46,19 @@ unit: $(VENV)/.dev ## the tests alone
 soak: $(VENV)/.dev ## the slow tests: minutes rather than seconds
 	$(BIN)/python -m pytest -m slow
 
-bench: $(VENV)/.dev ## the benchmarks against a peer, as ratios
-	$(BIN)/python benchmarks/run.py
+bench: $(VENV)/.dev ## every row of docs/benchmarks.md in one table, about 15 minutes; ONLY=replay, QUICK=1
+	-@$(MAKE) --no-print-directory peers
+	$(BIN)/python benchmarks/run.py $(if $(ONLY),--only "$(ONLY)") $(if $(QUICK),--quick)
+
+peers: $(PEERS)/.made ## what `make bench` compares with and needs an environment of its own (some 500 MB)
 
 lock: $(VENV)/.dev ## write requirements/ anew from pyproject.toml; UPGRADE=--upgrade takes newer versions
 	$(LOCK) pyproject.toml --extra dev --extra bench --extra dask --group build --output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --group build --constraint requirements/dev.txt --output-file requirements/base.txt
+	$(LOCK) requirements/peers.in --output-file requirements/peers.txt
 
 clean: ## remove what the targets above have made, .venv included
-	rm -rf $(VENV) build dist out .benchmarks .hypothesis .import_linter_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) build dist out .benchmarks .hypothesis .import_linter_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: a target below runs again only when a file that it names has changed since.
@@ -74,3 +79,8 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/.made
 	@$(INSTALL) requirements/dev.txt
 	@$(INSTALL_SELF)
 	@touch $(VENV)/.base $@
+
+$(PEERS)/.made: requirements/peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --only-binary :all: --require-hashes --requirement $<
+	@touch $@

@@ -38,6 +38,11 @@ class Feed(NamedTuple):
     highest: int
 
     @property
+    def end(self) -> int:
+        """Just after the last local time, ns."""
+        return int(self.events["local_ts"][-1]) + 1
+
+    @property
     def span(self) -> int:
         """From the first venue time to the last local time, ns."""
         return int(self.events["local_ts"][-1] - self.events["exch_ts"][0])
@@ -63,8 +68,11 @@ def make_feed(rows: int, seed: int = 1, rows_per_update: int = 4) -> Feed:
     return Feed(events, int(best[0]) + BASE, int(best[1]) + BASE, int(prices.min()), int(prices.max()))
 
 
-def to_hftbacktest(events: EventArray) -> npt.NDArray[Any]:
-    """The same rows in hftbacktest's dtype: one row each, valid at the exchange and locally."""
+def to_hftbacktest(events: EventArray, tick: float = TICK, lot: float = LOT) -> npt.NDArray[Any]:
+    """The same rows in hftbacktest's dtype: one row each, valid at the exchange and locally.
+
+    Prices and quantities are the floats nearest to their decimals, as if parsed from text.
+    """
     from hftbacktest import types
 
     out = np.zeros(len(events), types.event_dtype)
@@ -78,8 +86,8 @@ def to_hftbacktest(events: EventArray) -> npt.NDArray[Any]:
     out["ev"] |= side.astype(np.uint64) | np.uint64(types.EXCH_EVENT | types.LOCAL_EVENT)
     for field in ("exch_ts", "local_ts"):
         out[field] = events[field]
-    out["px"] = events["price"] * TICK
-    out["qty"] = events["qty"] * LOT
+    out["px"] = events["price"] / np.rint(1 / tick)
+    out["qty"] = events["qty"] / np.rint(1 / lot)
     return out
 
 

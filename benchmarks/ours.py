@@ -1,28 +1,33 @@
-"""quotewright's side: the loop of a replay over arrays, with its risk gate, journal and markouts."""
+"""quotewright's side: what a session runs, with its risk gate, journal and marks, over arrays or over a store.
+
+This is the only file of the benchmark that knows how the engine is driven.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import fixed_maker
 import numpy as np
 from feed import Feed
-from fixed_maker import STRATEGY
 from outcome import Outcome
 
-from quotewright.domain.instrument import INSTRUMENT, Instrument
-from quotewright.domain.journal import JOURNAL, POST_ONLY
-from quotewright.domain.kernel import as_records
-from quotewright.engine.functions import bind_functions, no_functions
-from quotewright.engine.state import LEG, journal_margin, new_state
-from quotewright.engine.step import on_end
-from quotewright.risk.limits import LIMITS
+from quotewright.domain.instrument import Instrument
 from quotewright.risk.profile import RiskProfile
-from quotewright.simulation.loop import DONE, EMPTY_JOURNAL, TO_VENUE, run_window
-from quotewright.simulation.state import RISK_AVERSE, Latency, new_venue
-from quotewright.simulation.status import raise_for_status
+from quotewright.sessions import replay
+from quotewright.sessions.agents import AgentSpec
+from quotewright.sessions.venue_options import VenueOptions
+from quotewright.sessions.wiring import wire
+from quotewright.simulation.loop import TO_VENUE
+from quotewright.storage.feed import Window
+
+Maker = dict[str, float]
 
 SECOND = 1_000_000_000
-INSTRUMENT_TRADED = Instrument(
+MAKER_FILE = str(Path(fixed_maker.__file__))
+INSTRUMENT = Instrument(
     venue="bench",
     symbol="BTCUSDT",
     kind="linear",
@@ -34,63 +39,86 @@ INSTRUMENT_TRADED = Instrument(
     taker_rate="0.0005",
 )
 # Wide enough that the maker's own inventory bound decides, as the other side has no limits.
-LIMITS_TRADED = RiskProfile(max_position=1e8, max_open=1e8, max_loss=1e8, messages_per_second=1_000.0)
+LIMITS = RiskProfile(max_position=1e8, max_open=1e8, max_loss=1e8, messages_per_second=1_000.0)
+
+
+class InMemory(NamedTuple):
+    """What a session asks a dataset about, for events that are in no store."""
+
+    instrument: Instrument
+    manifest: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.instrument.name
+
+
+class Journal:
+    """Takes the journal's records as they come; keeps copies of them, or only counts them."""
+
+    def __init__(self, keep: bool) -> None:
+        self.blocks: list[Any] = []
+        self.rows = 0
+        self._keep = keep
+
+    def append(self, records: Any) -> None:
+        """One block of records, of which the engine will use the memory again."""
+        self.rows += len(records)
+        if self._keep:
+            self.blocks.append(np.array(records))
 
 
 class Ours:
-    """One pass of quotewright over a feed; `params` are the maker's, None replays without orders."""
+    """One pass of quotewright over a feed, `makers` at once, each in a world of its own; none: no orders.
 
-    def __init__(self, feed: Feed, params: dict[str, float] | None, latency_ns: int) -> None:
-        self._events = as_records(feed.events)
-        instruments = as_records(INSTRUMENT_TRADED.to_record(0).astype(INSTRUMENT))
-        legs = np.zeros(0 if params is None else 1, LEG)
-        limits = np.zeros(len(legs), LIMITS)
-        values = np.zeros(1)
-        functions = no_functions()
-        if params is not None:
-            values = STRATEGY.bind(params)
-            functions = bind_functions([STRATEGY])
-            legs["triggers"] = STRATEGY.triggers
-            legs["interval"] = STRATEGY.interval
-            legs["params_to"] = len(values)
-            legs["order_flags"] = POST_ONLY
-            for field, value in LIMITS_TRADED.to_limits(INSTRUMENT_TRADED, feed.bid + feed.ask).items():
-                limits[field] = value
-        self._state = new_state(instruments, [False], legs, limits, values, functions, mark_interval=SECOND)
-        self._venue = new_venue(
-            instruments,
-            [False],
-            [(0, 0)] * len(legs),
-            len(self._state.orders),
-            Latency.constant(latency_ns, latency_ns),
-            queue_model=RISK_AVERSE,
-        )
-        self._room = len(self._state.journal) - journal_margin(len(legs), len(self._state.orders))
-        self.journal: list[Any] = []
+    `phases` (ns, one a maker) delay the makers' timers; `keep` keeps a copy of the journal. `windows` gives the
+    events instead of the feed's array, for example from a store.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        makers: Sequence[Maker],
+        latency_ns: int,
+        *,
+        phases: Sequence[int] = (),
+        keep: bool = True,
+        windows: Iterable[Window] | None = None,
+    ) -> None:
+        dataset: Any = InMemory(INSTRUMENT, {"l3": False, "quality": {"reference2": feed.bid + feed.ask}})
+        agents = [AgentSpec(f"maker-{i}", MAKER_FILE, maker, LIMITS) for i, maker in enumerate(makers)]
+        venue = VenueOptions(entry_latency_ns=latency_ns, response_latency_ns=latency_ns)
+        self._wired = wire([dataset], agents, venue, seed=0, mark_interval_ns=SECOND)
+        self._windows = self._delayed(feed, phases) if any(phases) else windows or [_window(feed, 0, feed.end)]
+        self.journal = Journal(keep)
 
     def run(self) -> None:
-        """What is timed: the window to its last local time, the journal copied out whenever it is full."""
-        until = int(self._events["local_ts"][-1]) + 1
-        status = EMPTY_JOURNAL
-        while status == EMPTY_JOURNAL:
-            status = run_window(self._state, self._venue, self._events, self._events, until, TO_VENUE, self._room)
-            self._empty_journal()
-        if status != DONE:
-            raise_for_status(status)
-        on_end(self._state)
-        self._empty_journal()
+        """What is timed: every event, and what is due up to the last local time."""
+        sink: Any = self.journal
+        replay.run(self._wired, self._windows, TO_VENUE, sink)
+
+    def _delayed(self, feed: Feed, phases: Sequence[int]) -> Iterator[Window]:
+        """The feed in two windows: the first event starts the timers, which are then put off."""
+        started = int(feed.events["local_ts"][0]) + 1
+        yield _window(feed, 0, started)
+        self._wired.state.legs["next_decision"] += np.array(phases)
+        yield _window(feed, started, feed.end)
 
     def outcome(self) -> Outcome:
-        """Where the pass ended."""
-        book = self._state.books[0]
-        if not len(self._state.legs):
-            return Outcome(int(book["bid"]), int(book["ask"]))
-        leg = self._state.legs[0]
-        return Outcome(
-            int(book["bid"]), int(book["ask"]), int(leg["fills"]), int(leg["position"]), int(leg["orders_sent"])
-        )
+        """Where the pass, or its first maker, ended."""
+        return self.outcomes()[0]
 
-    def _empty_journal(self) -> None:
-        engine = self._state.engine[0]
-        self.journal.append(np.array(self._state.journal[: int(engine["journal_rows"])], dtype=JOURNAL))
-        engine["journal_rows"] = 0
+    def outcomes(self) -> list[Outcome]:
+        """Where each maker ended."""
+        state = self._wired.state
+        bid, ask = int(state.books[0]["bid"]), int(state.books[0]["ask"])
+        made = [
+            Outcome(bid, ask, int(leg["fills"]), int(leg["position"]), int(leg["orders_sent"])) for leg in state.legs
+        ]
+        return made or [Outcome(bid, ask)]
+
+
+def _window(feed: Feed, after: int, until: int) -> Window:
+    """What lies in [after, until) by venue time and by home time."""
+    exch, local = (slice(*np.searchsorted(feed.events[of], (after, until))) for of in ("exch_ts", "local_ts"))
+    return Window(feed.events[exch], feed.events[local], until, ())

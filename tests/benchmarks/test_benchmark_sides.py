@@ -7,9 +7,11 @@ import importlib.util
 import feed as benchmark_feed
 import numpy as np
 import pytest
-import run as benchmark_run
+import row_sets
+from fixed_maker import INTERVAL
 from flat_floor import Floor
 from ours import Ours
+from sets import chosen, evenly, parameter_sets
 
 from quotewright.domain.events import ASK, BID, CLEAR, LAST, LEVEL, TRADE
 from quotewright.domain.journal import Record
@@ -21,11 +23,6 @@ MAKER = {"lots": 1, "most_lots": 50, "half_spread": 1}
 needs_peer = pytest.mark.skipif(
     importlib.util.find_spec("hftbacktest") is None, reason="hftbacktest (the extra `bench`) is not installed"
 )
-
-
-@pytest.fixture(scope="module")
-def feed() -> benchmark_feed.Feed:
-    return benchmark_feed.make_feed(ROWS, seed=3)
 
 
 def test_feed_is_the_same_for_the_same_seed(feed: benchmark_feed.Feed) -> None:
@@ -62,16 +59,16 @@ def test_feed_is_a_sound_market(rows_per_update: int) -> None:
 
 
 def test_floor_and_replay_end_at_the_feeds_touch(feed: benchmark_feed.Feed) -> None:
-    for ready in (Floor(feed), Ours(feed, None, LATENCY)):
+    for ready in (Floor(feed), Ours(feed, [], LATENCY)):
         ready.run()
         assert ready.outcome() == (feed.bid, feed.ask, 0, 0, 0)
 
 
 def test_our_maker_quotes_fills_and_journals(feed: benchmark_feed.Feed) -> None:
-    ready = Ours(feed, MAKER, LATENCY)
+    ready = Ours(feed, [MAKER], LATENCY)
     ready.run()
     outcome = ready.outcome()
-    journal = np.concatenate(ready.journal)
+    journal = np.concatenate(ready.journal.blocks)
     assert outcome[:2] == (feed.bid, feed.ask)
     assert outcome.fills > 20
     assert (journal["kind"] == Record.FILL).sum() == outcome.fills
@@ -104,24 +101,52 @@ def test_peer_replays_to_the_feeds_touch(feed: benchmark_feed.Feed, depth: str) 
 
 @needs_peer
 @pytest.mark.parametrize("depth", ["HashMap", "ROIVector"])
-def test_peer_makes_the_same_market(depth: str) -> None:
+def test_peer_makes_the_same_market(single_feed: benchmark_feed.Feed, depth: str) -> None:
     """With one row an update both sides judge the market at the same moments, and every count is the same."""
     from peer import Peer
 
-    made = benchmark_feed.make_feed(3 * ROWS, seed=5, rows_per_update=1)
-    theirs = Peer(made, benchmark_feed.to_hftbacktest(made.events), depth, MAKER, LATENCY)
+    theirs = Peer(single_feed, benchmark_feed.to_hftbacktest(single_feed.events), depth, MAKER, LATENCY)
     theirs.run()
-    mine = Ours(made, MAKER, LATENCY)
+    mine = Ours(single_feed, [MAKER], LATENCY)
     mine.run()
     assert theirs.outcome() == mine.outcome()
     assert mine.outcome().fills > 500
 
 
-def test_results_name_every_row(feed: benchmark_feed.Feed) -> None:
-    found = benchmark_run.passes(feed, MAKER, LATENCY)
-    seconds, outcomes = benchmark_run.measure(found, 1, lambda _: None)
-    benchmark_run.check(feed, outcomes)
-    made = benchmark_run.results(feed, {name: [1.0, 2.0, 4.0] for name in seconds}, outcomes)
-    assert set(made["rates"]) == {benchmark_run.READ, benchmark_run.REPLAY, benchmark_run.MAKER}
-    assert made["rates"][benchmark_run.MAKER][benchmark_run.OURS] == ROWS // 2
-    assert all(ratio == 1.0 for ratios in made["ratios"].values() for ratio in ratios.values())
+@needs_peer
+def test_peer_in_plain_python_does_what_it_does_compiled(feed: benchmark_feed.Feed) -> None:
+    from peer import Peer
+
+    events = benchmark_feed.to_hftbacktest(feed.events)
+    sides = [Peer(feed, events, "ROIVector", MAKER, LATENCY, jitted=jitted) for jitted in (True, False)]
+    for side in sides:
+        side.run()
+    compiled, plain = (side.outcome() for side in sides)
+    assert plain == compiled
+    assert plain.fills > 20
+
+
+@pytest.mark.parametrize("staggered", [False, True])
+def test_our_makers_end_together_as_they_do_alone(feed: benchmark_feed.Feed, staggered: bool) -> None:
+    makers = parameter_sets(12)
+    phases = evenly(12) if staggered else []
+    together = Ours(feed, makers, LATENCY, phases=phases)
+    together.run()
+    row_sets.alone_as_together(feed, LATENCY, makers, phases, together.outcomes())
+    assert len(set(together.outcomes())) > 6
+    times = np.concatenate(together.journal.blocks)
+    decided = times[times["kind"] == Record.PLACE]
+    firsts = [int(decided["ts"][decided["agent"] == agent].min()) for agent in range(12)]
+    first = int(feed.events["local_ts"][0]) + INTERVAL
+    assert firsts == [first + delay for delay in (phases or [0] * 12)]
+
+
+def test_parameter_sets_differ_and_the_chosen_ones_cover_the_grid() -> None:
+    for count in (64, 256):
+        sets = parameter_sets(count)
+        assert len({tuple(found.items()) for found in sets}) == count
+        measured = [sets[number] for number in chosen(count)]
+        assert sorted(found["half_spread"] for found in measured) == list(range(1, 9))
+        assert len({found["most_lots"] for found in measured}) == len(measured)
+        assert evenly(count) == sorted(evenly(count))
+        assert max(evenly(count)) < INTERVAL

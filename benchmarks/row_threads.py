@@ -1,0 +1,58 @@
+"""A sweep on two threads against one: the time on the wall, as compiled code releases the interpreter's lock."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import Any
+
+from ours import LIMITS, MAKER_FILE
+from rounds import Family, Row, SameWork, Sample
+from sets import parameter_sets
+from settings import Settings, open_dataset
+
+from quotewright.sessions.agents import AgentSpec
+from quotewright.sessions.sweep import sweep
+from quotewright.sessions.sweep_local import Threads
+from quotewright.sessions.sweep_plan import SweepSpec, make_plan
+from quotewright.sessions.venue_options import VenueOptions
+from quotewright.storage.schema import parquet
+
+ROWS = 500_000
+SETS = 128  # four chunks of a sweep
+
+
+def families(settings: Settings) -> list[Family]:
+    """The same sweep over a store, with one worker and with two."""
+    feed = settings.feed(ROWS)
+    store, dataset = settings.store(feed, f"threads-{len(feed.events)}")
+    latency = settings.latency_ns
+    spec = SweepSpec(
+        AgentSpec("maker", MAKER_FILE, {}, LIMITS),
+        parameter_sets(SETS),
+        VenueOptions(entry_latency_ns=latency, response_latency_ns=latency),
+    )
+    plan = make_plan([dataset], spec)
+
+    def wall(workers: int) -> Any:
+        def side() -> Sample:
+            out = settings.folder / f"sweep-{workers}"
+            shutil.rmtree(out, ignore_errors=True)
+            engine = Threads([open_dataset(store)], workers)
+            start = time.perf_counter()
+            swept = sweep(plan, out, engine)
+            spent = time.perf_counter() - start
+            return Sample(spent, parquet.read_table(swept.table))
+
+        return side
+
+    sides = {"one thread": wall(1), "two threads": wall(2)}
+
+    def check(outcomes: dict[str, Any]) -> None:
+        if not outcomes["one thread"].equals(outcomes["two threads"]):
+            raise SameWork("two threads and one give different tables")
+
+    row = Row("sweep, wall time: one thread against two", "one thread", "two threads", 1.7)
+    events = dict.fromkeys(sides, len(feed.events) * SETS)
+    notes = (f"{SETS} parameter sets from a store; needs two idle cores",)
+    return [Family("threads", [row], sides, events, check, notes=notes)]
