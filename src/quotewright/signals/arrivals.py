@@ -180,7 +180,7 @@ def fit_curve(counts: npt.NDArray[Any], seconds: float, edges: npt.NDArray[Any],
     top = maximise(evaluate, np.array([math.log(total / seconds) + start * x[0], math.log(start)]))
     A, k = math.exp(float(top.point[0])), math.exp(float(top.point[1]))
     errors = np.sqrt(np.diag(covariance_of(-top.hessian)))
-    return Curve(family, A, k, A * float(errors[0]), k * float(errors[1]), top.value)
+    return Curve(family, A, k, A * float(errors[0]), k * float(errors[1]), float(top.value))
 
 
 def better_curve(counts: npt.NDArray[Any], edges: npt.NDArray[Any], one: Curve, other: Curve) -> tuple[float, float]:

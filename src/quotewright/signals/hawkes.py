@@ -5,7 +5,8 @@ that excite themselves and each other, with one decay β for all. Hawkes (1971),
 Muzy (2015), "Hawkes processes in finance". "Time" is any clock: seconds, or volume traded for volume time.
 
 Times are floats in the clock's unit from the beginning of observation, ascending; events at one time count in the order
-given, each exciting the next, so prints of one market order should be merged before.
+given, each exciting the next: merge the prints of one market order first, by the venue's own time (`market_orders`), or
+the fit finds the microseconds between its parts.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ VOLATILITY = np.dtype(
         ("paired", "i8"),  # whether the last return has a size to be multiplied with
         ("now", "f8"),  # ln mid, bp
         ("then", "f8"),
-        ("size", "f8"),  # |last return|, bp
+        ("last", "f8"),  # |last return|, bp
         ("number", "i8"),  # of returns
         ("pairs", "i8"),  # of neighbouring returns
         ("squares", "f8"),  # Σr², bp²
@@ -87,9 +87,9 @@ def _add_return(s: Any, size: float, keep: float) -> None:
     s.squares += size * size
     s.number += 1
     if s.paired == 1:
-        s.products += size * s.size
+        s.products += size * s.last
         s.pairs += 1
-    s.size = size
+    s.last = size
     s.paired = 1
     s.recent = keep * s.recent + (1.0 - keep) * size * size
     s.weight = keep * s.weight + (1.0 - keep)
