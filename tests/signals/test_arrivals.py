@@ -20,7 +20,7 @@ from quotewright.signals.arrivals import (
     rates_by_depth,
     shape,
 )
-from quotewright.signals.market_orders import market_orders, sweeps
+from quotewright.signals.market_orders import market_orders, sweeps, volume_clock
 
 EDGES = np.array([1.0, 1.5, 2.0, 3.0, 4.5, 7.0, 10.0])  # of unequal widths
 SECONDS = 3_600.0
@@ -33,25 +33,33 @@ def drawn(family: str, A: float, k: float, rng: np.random.Generator) -> np.ndarr
     return 1 + rng.exponential(1 / k, rng.poisson(SECONDS * A * math.exp(-k)))
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(-6, 6), st.sampled_from([1, -1, 0])), max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.integers(-6, 6), st.sampled_from([1, -1, 0]), st.integers(1, 9)), max_size=30
+    )
+)
 @settings(max_examples=80, deadline=None)
-def test_sweeps_are_measured_as_a_plain_loop_does(prints: list[tuple[int, int, int]]) -> None:
+def test_sweeps_are_measured_as_a_plain_loop_does(prints: list[tuple[int, int, int, int]]) -> None:
     times = np.array([2, 5, 5, 7])
     bids, asks = np.array([98, 0, 99, 97]), np.array([101, 103, 103, 99])
     prints.sort(key=lambda p: p[0])
-    trade_ns, trade_price, side = (np.array([p[k] for p in prints], np.int64) for k in range(3))
+    trade_ns, trade_price, side, qty = (np.array([p[k] for p in prints], np.int64) for k in range(4))
+    lots: dict[tuple[int, int], int] = {}
     expected: dict[tuple[int, int], tuple[int, int, int]] = {}
-    for now, price, taker in zip(trade_ns.tolist(), (trade_price + 100).tolist(), side.tolist(), strict=True):
+    for now, price, taker, size in zip(*(c.tolist() for c in (trade_ns, trade_price + 100, side, qty)), strict=True):
         before = [i for i in range(4) if times[i] < now]
         if not before or taker == 0 or bids[before[-1]] == 0:
             continue
         bid, ask = int(bids[before[-1]]), int(asks[before[-1]])
         met, own = (ask, bid) if taker > 0 else (bid, ask)
         depth = (taker * (2 * price - bid - ask), taker * (price - met), taker * (price - own))
+        lots[now, taker] = lots.get((now, taker), 0) + size
         expected[now, taker] = max(expected.get((now, taker), depth), depth)
-    found = sweeps(times, bids, asks, trade_ns, trade_price + 100, side)
+    found = sweeps(times, bids, asks, trade_ns, trade_price + 100, side, qty)
     columns = (found.time_ns, found.side, found.from_mid, found.from_met, found.from_own)
     assert {(r[0], r[1]): r[2:] for r in zip(*(c.tolist() for c in columns), strict=True)} == expected
+    assert found.lots.tolist() == [lots[key] for key in zip(found.time_ns.tolist(), found.side.tolist(), strict=True)]
+    assert volume_clock(found.lots).tolist() == [sum(found.lots[:i]) for i in range(len(found.lots))]
 
 
 def test_both_measures_from_the_mid_agree() -> None:
@@ -62,7 +70,7 @@ def test_both_measures_from_the_mid_agree() -> None:
     side = rng.choice([1, -1], 300)
     at = np.searchsorted(times, trade_ns, "left") - 1
     price = np.where(side > 0, asks[at], bids[at]) + side * rng.integers(0, 9, 300)
-    exact = sweeps(times, bids, asks, trade_ns, price, side)
+    exact = sweeps(times, bids, asks, trade_ns, price, side, np.ones(300, np.int64))
     relative = market_orders(times, bids + asks, trade_ns, 1 * price, side)
     mid2 = (bids + asks)[np.searchsorted(times, exact.time_ns, "left") - 1]
     assert relative.inside == 0

@@ -42,6 +42,7 @@ class Sweeps(NamedTuple):
     from_mid: Integers  # half ticks
     from_met: Integers  # ticks behind the touch that the order met: 0 if it stopped there, negative inside it
     from_own: Integers  # ticks from the touch on the taker's own side: what a quote there at a distance would see
+    lots: Integers  # of all its prints
 
 
 def market_orders(
@@ -93,6 +94,14 @@ def reaches(
     return Reaches(time[starts], side[starts], np.maximum.reduceat(away, starts))
 
 
+def volume_clock(lots: Integers) -> Floats:
+    """Lots traded before each market order: its time, for `hawkes` and the like, by a clock that volume drives.
+
+    The observation ends when all lots are traded. Clark (1973); Ané & Geman (2000).
+    """
+    return (np.cumsum(lots) - lots).astype(np.float64)
+
+
 def orders_behind(reaching: npt.NDArray[Any], stretches: npt.NDArray[Any]) -> Floats:
     """Orders that must have come for `reaching` of `stretches` to have seen one: a second in one stretch is hidden.
 
@@ -106,7 +115,13 @@ def orders_behind(reaching: npt.NDArray[Any], stretches: npt.NDArray[Any]) -> Fl
 
 
 def sweeps(
-    times_ns: Integers, bids: Integers, asks: Integers, trade_ns: Integers, trade_price: Integers, trade_side: Integers
+    times_ns: Integers,
+    bids: Integers,
+    asks: Integers,
+    trade_ns: Integers,
+    trade_price: Integers,
+    trade_side: Integers,
+    trade_qty: Integers,
 ) -> Sweeps:
     """Merge prints into market orders and measure how far each went, exactly, in ticks.
 
@@ -119,9 +134,11 @@ def sweeps(
     order = np.lexsort((trade_side[usable], trade_ns[usable]))
     time, side = trade_ns[usable][order], trade_side[usable][order].astype(np.int64)
     if not len(time):
-        return Sweeps(time, side, side, side, side)
+        return Sweeps(time, side, side, side, side, side)
     starts = np.flatnonzero(np.concatenate([[True], (np.diff(time) != 0) | (np.diff(side) != 0)]))
     furthest = np.maximum.reduceat(side * trade_price[usable][order], starts)
+    lots = np.add.reduceat(trade_qty[usable][order], starts)
     side, bid, ask = side[starts], bid[usable][order][starts], ask[usable][order][starts]
     met, left = np.where(side > 0, ask, bid), np.where(side > 0, bid, ask)
-    return Sweeps(time[starts], side, 2 * furthest - side * (bid + ask), furthest - side * met, furthest - side * left)
+    from_mid = 2 * furthest - side * (bid + ask)
+    return Sweeps(time[starts], side, from_mid, furthest - side * met, furthest - side * left, lots)
