@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from quotewright.domain.errors import InputError
-from quotewright.signals.fates import fates
+from quotewright.signals.fates import fates, probes
 from quotewright.signals.survival import fill_table, fit_hazard, kaplan_meier
 
 CUTS = np.array([0.0, 1.0, 3.0])
@@ -97,6 +97,18 @@ def test_a_planted_hazard_is_recovered_within_its_errors() -> None:
     assert np.std(z, axis=0) == pytest.approx(np.ones(6), abs=0.17)
 
 
+def test_orders_that_share_their_luck_are_not_counted_as_many() -> None:
+    rng = np.random.default_rng(4)
+    times, filled, x = planted(2_000, rng)
+    once = fit_hazard(times, filled, x, CUTS)
+    four = [np.repeat(column, 4, axis=0) for column in (times, filled, x)]
+    naive = fit_hazard(four[0], four[1], four[2], CUTS)
+    robust = fit_hazard(four[0], four[1], four[2], CUTS, np.repeat(np.arange(2_000), 4))
+    assert robust.theta == pytest.approx(once.theta, abs=1e-4)
+    assert naive.errors == pytest.approx(once.errors / 2, rel=1e-3)
+    assert robust.errors == pytest.approx(once.errors, rel=0.1)
+
+
 def test_without_effects_the_hazard_is_fills_over_exposure() -> None:
     times, filled = np.array([0.5, 1.0, 2.0, 2.5, 4.0, 6.0]), np.array([True, False, True, True, True, False])
     found = fit_hazard(times, filled, np.empty((6, 0)), np.array([0.0, 2.0]))
@@ -146,6 +158,27 @@ def test_fates_are_those_of_a_plain_queue(prints: list, orders: list) -> None:
                 fill = now if through or queue < 0 else None
         assert found.filled[i] == (fill is not None)
         assert found.seconds[i] * 1e9 == pytest.approx((fill if fill is not None else start + kept) - start)
+
+
+def test_probes_join_at_the_level_that_the_book_has_then() -> None:
+    times = np.array([100, 130, 150])
+    bids, asks = np.array([[50, 48], [51, 0], [55, 50]]), np.array([[53, 54], [53, 56], [54, 56]])
+    bid_qtys, ask_qtys = np.array([[3, 7], [4, 0], [1, 1]]), np.array([[9, 2], [4, 6], [1, 1]])
+    touch = probes(times, bids, bid_qtys, asks, ask_qtys, 10)
+    assert touch.joined_ns.tolist() == [100, 100, 110, 110, 120, 120, 130, 130, 140, 140]  # crossed at 150
+    assert touch.side.tolist() == [1, -1] * 5
+    assert touch.price[[0, 1, 6, 7]].tolist() == [50, 53, 51, 53]
+    assert touch.ahead[[0, 1, 6, 7]].tolist() == [3, 9, 4, 4]
+    assert touch.imbalance[[0, 1, 6, 7]].tolist() == [-0.5, 0.5, 0, 0]
+    behind = probes(times, bids, bid_qtys, asks, ask_qtys, 30, level=1)
+    columns = (behind.joined_ns, behind.side, behind.price, behind.ahead, behind.distance)
+    assert list(zip(*(c.tolist() for c in columns), strict=True)) == [
+        (100, 1, 48, 7, 2),
+        (100, -1, 54, 2, 1),
+        (130, -1, 56, 6, 3),
+    ]
+    with pytest.raises(InputError, match="level"):
+        probes(times, bids, bid_qtys, asks, ask_qtys, 10, level=2)
 
 
 def test_what_makes_no_sense_is_refused_by_name() -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from quotewright.domain.errors import InputError
 from quotewright.domain.kernel import kernel
+from quotewright.signals.imbalance import queue_imbalance
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -25,6 +26,17 @@ class Fates(NamedTuple):
 
     seconds: Floats  # from joining to the fill, or to when it was last looked at
     filled: npt.NDArray[np.bool_]  # False: censored
+
+
+class Probes(NamedTuple):
+    """Orders that might have been: at every probing time one a side, where the book has the level."""
+
+    joined_ns: Integers
+    side: Integers  # 1 bids, −1 offers
+    price: Integers  # ticks
+    ahead: Integers  # lots at the price then: the order would have joined behind them
+    distance: Integers  # ticks behind the touch
+    imbalance: Floats  # of the touch, in [−1, 1]: above 0 where the order's own side is the heavier
 
 
 @kernel
@@ -63,6 +75,47 @@ def _follow(
                 break
 
 
+def probes(
+    times_ns: Integers,
+    bids: Integers,
+    bid_qtys: Integers,
+    asks: Integers,
+    ask_qtys: Integers,
+    every_ns: int,
+    level: int = 0,
+) -> Probes:
+    """Orders at `level` of the book (0: the touch) every `every_ns`, to be followed by `fates`.
+
+    Books are events × levels arrays of ticks and lots, best first, 0 where there is none; a book holds from its
+    time to the next. One-sided, locked and crossed books are left out.
+    Orders followed for longer than `every_ns` share prints: errors that take them for independent are too small.
+    """
+    if every_ns <= 0 or not 0 <= level < bids.shape[1]:
+        raise InputError("every_ns, level", (every_ns, level), f"give a time above 0 and a level below {bids.shape[1]}")
+    at = np.arange(int(times_ns[0]), int(times_ns[-1]) + 1, every_ns, dtype=np.int64)
+    row = np.searchsorted(times_ns, at, "right") - 1
+    proper = (bids[row, 0] > 0) & (asks[row, 0] > bids[row, 0])
+    at, row = at[proper], row[proper]
+    lean = queue_imbalance(bid_qtys[row, 0], ask_qtys[row, 0])
+    parts: list[tuple[Any, ...]] = []
+    for side, prices, qtys in ((1, bids, bid_qtys), (-1, asks, ask_qtys)):
+        there = prices[row, level] > 0
+        price, best = prices[row, level][there], prices[row, 0][there]
+        parts.append(
+            (
+                at[there],
+                np.full(len(price), side),
+                price,
+                qtys[row, level][there],
+                side * (best - price),
+                side * lean[there],
+            )
+        )
+    both = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    order = np.argsort(both[0], kind="stable")
+    return Probes(*(column[order] for column in both))
+
+
 def fates(
     joined_ns: Integers,
     side: Integers,
@@ -77,8 +130,8 @@ def fates(
     """Follow orders (side 1 bids, −1 offers) from joining until `until_ns`, when they are censored.
 
     Ticks, lots and ns; orders in order of joining, prints in order of time with the takers' sides. Only prints
-    after the joining count; a print beyond the price fills whatever is ahead. Who draws the orders' prices from
-    the book then pairs each fate with its covariates: lots ahead, distance from the touch, imbalance.
+    after the joining count; a print beyond the price fills whatever is ahead. Each fate goes with
+    the covariates of its order: lots ahead, distance from the touch, imbalance.
     """
     columns = [np.ascontiguousarray(c, np.int64) for c in (joined_ns, side, price, ahead, until_ns)]
     prints = [np.ascontiguousarray(c, np.int64) for c in (trade_ns, trade_price, trade_side, trade_qty)]

@@ -87,12 +87,14 @@ def kaplan_meier(seconds: Floats, filled: Booleans) -> Curve:
     return Curve(at, survival, error, low, high, at_risk.astype(np.int64), float(times.max()))
 
 
-def fit_hazard(seconds: Floats, filled: Booleans, x: Floats, cuts: Floats) -> Hazard:
+def fit_hazard(seconds: Floats, filled: Booleans, x: Floats, cuts: Floats, clusters: Any = None) -> Hazard:
     """Maximum likelihood of ln h_k and θ; standard errors from the observed information.
 
     `x` is orders × covariates (lots ahead, distance, imbalance, best in units near one), `cuts` ascending from 0 in
     seconds, with fills in every piece. Piecewise exponential proportional hazards (Friedman 1982, section 2): with
     exposures t_ik the likelihood is that of Poisson counts, Σ d_i(ln h_k(i) + θ·x_i) − Σ t_ik h_k e^{θ·x_i}.
+    Where orders overlap in time, `clusters` numbers those that share their luck (blocks of time): errors are then
+    from the sandwich of their scores (Lin & Wei 1989).
     """
     times, events = np.asarray(seconds, np.float64), np.asarray(filled, np.bool_)
     given = np.asarray(x, np.float64).reshape(len(times), -1)
@@ -123,6 +125,14 @@ def fit_hazard(seconds: Floats, filled: Booleans, x: Floats, cuts: Floats) -> Ha
     start = np.concatenate([np.log(fills / exposure.sum(axis=0)), np.zeros(width)])
     top = maximise(evaluate, start)
     covariance = covariance_of(-top.hessian)
+    if clusters is not None:
+        scores = -exposure * np.exp(top.point[:pieces] + (given @ top.point[pieces:])[:, None])
+        scores[events, piece[events]] += 1
+        luck = np.column_stack([scores, given * scores.sum(axis=1)[:, None]])
+        _, member = np.unique(np.asarray(clusters, np.int64), return_inverse=True)
+        together = np.zeros((int(member.max()) + 1, pieces + width))
+        np.add.at(together, member, luck)
+        covariance = covariance @ (together.T @ together) @ covariance
     return Hazard(
         starts,
         top.point[:pieces],
