@@ -139,6 +139,7 @@ def test_a_worker_whose_store_holds_other_data_says_so(swept_store: Store) -> No
     assert answer.error == "DataError"
     assert "feedfeedfeed" in answer.text
     assert isinstance(run_task(replace(task, strategy_source="other")), Failure)
+    assert isinstance(run_task(replace(task, latencies="other")), Failure)
     assert isinstance(run_task(replace(task, dataset="synthetic:DOGE")), Failure)
     assert run_task(task).num_rows == 2
 

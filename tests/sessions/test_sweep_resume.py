@@ -148,7 +148,8 @@ def test_another_plan_is_refused_and_names_what_differs(swept_store: Store, tmp_
 
 
 def test_a_part_of_another_plan_is_no_part(swept_store: Store, tmp_path: Path) -> None:
-    plan, other = plan_of(swept_store), plan_of(swept_store, seed=9)
+    few = [{"half_spread": 0.1 * n} for n in range(4)]
+    plan, other = plan_of(swept_store, sets=few), plan_of(swept_store, sets=few, seed=9)
     for folder, made in (("a", plan), ("b", other)):
         sweep(made, tmp_path / folder, Counting(swept_store))
     stray = tmp_path / "b/parts/chunk-000003.parquet"

@@ -45,7 +45,7 @@ def sweep_command(
     workers: Annotated[int, typer.Option(min=0, help="Threads; 0 for as many as cores.")] = 0,
     engine: Annotated[str, typer.Option(help="local, or dask for the workers of a cluster.")] = "local",
     scheduler: Annotated[str | None, typer.Option(help="Address of the Dask scheduler.")] = None,
-    chunk: Annotated[int, typer.Option(help="Sets that share one pass at most, 1 to 4096.")] = 32,
+    chunk: Annotated[int, typer.Option(help="Sets that share one pass at most, 1 to 4096.")] = 64,
     queue_model: Annotated[
         str, typer.Option("--queue-model", help="risk-averse, proportional, power or log.")
     ] = "risk-averse",

@@ -15,7 +15,7 @@ from typing import Any
 
 from quotewright.domain.errors import DataError, HaltError, InputError, MissingExtraError, QuotewrightError
 from quotewright.sessions.sweep_chunk import run_chunk
-from quotewright.sessions.sweep_plan import Chunk, Plan, Work, deciding_code, source_hash
+from quotewright.sessions.sweep_plan import Chunk, Plan, Work, deciding_code, latency_hash, source_hash
 from quotewright.storage.store import Dataset, Store
 
 PATIENCE = 30  # seconds to wait for the scheduler, and for a first worker
@@ -30,6 +30,7 @@ class Task:
     dataset_hash: str
     code: str
     strategy_source: str
+    latencies: str
     work: Work
 
 
@@ -106,7 +107,13 @@ class DaskCluster:
         dataset = self._datasets[chunk.dataset]
         facts = plan.facts
         return Task(
-            str(self._store), dataset.name, dataset.hash, facts["code"], facts["strategy_source"], plan.work(chunk)
+            store=str(self._store),
+            dataset=dataset.name,
+            dataset_hash=dataset.hash,
+            code=facts["code"],
+            strategy_source=facts["strategy_source"],
+            latencies=facts["venue"]["latency_file"],
+            work=plan.work(chunk),
         )
 
 
@@ -117,6 +124,8 @@ def run_task(task: Task) -> Any:
             raise InputError("scheduler", deciding_code()[:12], f"a worker runs other code than {task.code[:12]}")
         if source_hash(task.work.agents[0].strategy) != task.strategy_source:
             raise InputError("strategy", task.work.agents[0].strategy, "is another file on a worker")
+        if latency_hash(task.work.venue) != task.latencies:
+            raise InputError("latency-file", task.work.venue.latency_file, "is missing or another file on a worker")
         return run_chunk(_dataset(task.store, task.dataset, task.dataset_hash), task.work)
     except QuotewrightError as error:
         return Failure(type(error).__name__, str(error), dict(vars(error)))

@@ -20,7 +20,7 @@ from quotewright.sessions.venue_options import VenueOptions
 from quotewright.storage.store import Dataset
 from quotewright.strategies.catalogue import find
 
-CHUNK = 32
+CHUNK = 64
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Plan:
             first=chunk.first,
             params=self.params,
             bound=tuple(self.bound[number] for number in numbers),
-            venue=spec.venue,
+            venue=_placed(spec.venue),
             seed=spec.seed,
             mark_interval_ns=spec.mark_interval_ns,
             window_rows=spec.window_rows,
@@ -124,6 +124,7 @@ def make_plan(datasets: Sequence[Dataset], spec: SweepSpec) -> Plan:
     for name in names:
         if names.count(name) > 1:
             raise InputError("instrument", name, "is given twice")
+    spec.venue.latency()  # refuses a file that cannot be used
     strategy = find(spec.agent.strategy)
     bound: list[tuple[float, ...]] = []
     for number in range(len(spec.sets)):
@@ -140,7 +141,7 @@ def make_plan(datasets: Sequence[Dataset], spec: SweepSpec) -> Plan:
         "sets": len(bound),
         "sets_sha256": _hash_of(bound),
         "datasets": [{"name": dataset.name, "hash": dataset.hash, "rows": dataset.rows} for dataset in datasets],
-        "venue": {**spec.venue.to_dict(), "latency_file": _file_hash(spec.venue.latency_file)},
+        "venue": {**spec.venue.to_dict(), "latency_file": latency_hash(spec.venue)},
         "seed": spec.seed,
         "mark_interval_ns": spec.mark_interval_ns,
         "chunk": spec.chunk,
@@ -183,5 +184,14 @@ def _hash_of(bound: Sequence[tuple[float, ...]]) -> str:
     return digest.hexdigest()
 
 
-def _file_hash(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path and Path(path).is_file() else path
+def latency_hash(venue: VenueOptions) -> str:
+    """A hash of the file of latencies; empty if there is none."""
+    path = Path(venue.latency_file)
+    if not venue.latency_file:
+        return ""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
+
+
+def _placed(venue: VenueOptions) -> VenueOptions:
+    """The same options with the whole path of the file of latencies: a worker may stand elsewhere."""
+    return replace(venue, latency_file=str(Path(venue.latency_file).resolve())) if venue.latency_file else venue
