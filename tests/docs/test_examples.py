@@ -15,6 +15,7 @@ PRINTED = {
     "03_many_agents.py": ["close", "far", "desk-inner", "desk-outer"],
     "05_sweep.py": ["set", "half_spread", "fills"],
     "06_price_index.py": ["index", "plain VWAP", "price_index.html"],
+    "07_placement.py": ["best place", "London", "placement.html"],
     "04_exact_money.py": [
         "618376 ticks of 0.1, 7 lots, settled in BTC",
         "= 0.01 BTC, exactly",
