@@ -56,6 +56,6 @@ def read_journal(path: Path) -> npt.NDArray[Any]:
     """All records of a journal file as a JOURNAL array."""
     table = parquet.read_table(str(path))
     records = np.zeros(table.num_rows, JOURNAL)
-    for name in JOURNAL.names or ():
+    for name in (JOURNAL.names or ()) if len(records) else ():
         records[name] = from_arrow(table.column(name), JOURNAL[name])
     return records

@@ -20,6 +20,7 @@ UNFINISHED = 3  # the last update has no last row
 
 _LATEST = 2**62  # ns; a time above it (in the year 2116) is damage, and could overflow
 _ASK = 255  # -1 in eight bits
+_BUY, _SELL = 1 << 8, _ASK << 8
 
 
 @kernel
@@ -81,9 +82,22 @@ def split(
 
 
 @kernel
+def number(bids: Any, asks: Any, first: Any) -> int:
+    """Find the first row of every run; returns how many rows there are, -1 if a run has a negative number."""
+    rows = 0
+    for run in range(len(bids)):
+        if bids[run] < 0 or asks[run] < 0:
+            return -1
+        first[run] = rows
+        rows += max(int(bids[run]) + int(asks[run]), 1)
+    return rows
+
+
+@kernel
 def expand(
-    order: Any,
-    instrument: Any,
+    start: int,
+    stop: int,
+    instrument: int,
     exch_ts: Any,
     local_ts: Any,
     seq: Any,
@@ -96,29 +110,42 @@ def expand(
     price: Any,
     qty: Any,
     rows: Any,
-) -> None:
-    """Write the rows of the runs in `order` one after another."""
-    at = 0
-    for k in range(len(order)):
-        run = order[k]
+    at: int,
+) -> int:
+    """Write the runs from `start` to before `stop` as rows, from row `at` on; returns the row after the last."""
+    for run in range(start, stop):
         exch, local, number, order_number = exch_ts[run], local_ts[run], seq[run], order_id[run]
-        buys = int(bids[run])
-        count = buys + int(asks[run])
-        sided = count > 0
-        if not sided:
-            count = 1
-        last_word = (int(instrument[run]) << 32) | (int(flags[run]) << 16) | int(kind[run])
-        inner_word = last_word & ~(LAST << 16)
+        word = (instrument << 32) | ((int(flags[run]) & ~LAST) << 16) | int(kind[run])
+        last = (int(flags[run]) & LAST) << 16
         source = first[run]
-        for i in range(count):
-            word = last_word if i == count - 1 else inner_word
-            if sided:
-                word |= (1 if i < buys else _ASK) << 8
+        asks_from = at + int(bids[run])
+        end = asks_from + int(asks[run])
+        side = _BUY
+        if end == at:
+            end += 1
+            side = 0
+        while at < end:
+            if at == asks_from and side:
+                side = _SELL
             rows[at, 0] = exch
             rows[at, 1] = local
             rows[at, 2] = number
             rows[at, 3] = order_number
-            rows[at, 4] = price[source + i]
-            rows[at, 5] = qty[source + i]
-            rows[at, 6] = word
+            rows[at, 4] = price[source]
+            rows[at, 5] = qty[source]
+            rows[at, 6] = word | side
+            source += 1
+            at += 1
+        rows[end - 1, 6] |= last
+    return at
+
+
+@kernel
+def gather(rows: Any, first: Any, count: Any, out: Any) -> None:
+    """Copy runs of rows one after another: `count` rows from row `first` on."""
+    at = 0
+    for run in range(len(first)):
+        for row in range(first[run], first[run] + count[run]):
+            for word in range(7):
+                out[at, word] = rows[row, word]
             at += 1

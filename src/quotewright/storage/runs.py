@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from quotewright.domain.events import EVENT, EventArray
-from quotewright.storage.run_kernels import expand, split
+from quotewright.storage.run_kernels import expand, number, split
 
-_WORDS = EVENT.itemsize // 8
+WORDS = EVENT.itemsize // 8
 
 Column = npt.NDArray[Any]
 
@@ -47,6 +47,10 @@ class Runs(NamedTuple):
         """Number of events ahead of a run; `run` may be one past the last."""
         return int(self.first[run]) if run < len(self.first) else len(self.price)
 
+    def counts(self, start: int, stop: int) -> npt.NDArray[np.int64]:
+        """Number of events of each run from `start` to before `stop`."""
+        return np.diff(self.first[start:stop], append=self.rows_before(stop))
+
     def part(self, start: int, stop: int) -> Runs:
         """The runs from `start` to before `stop`, as views but for `first`."""
         low, high = self.rows_before(start), self.rows_before(stop)
@@ -69,14 +73,13 @@ PER_ROW: dict[str, Any] = {"price": np.int64, "qty": np.int64}
 
 def with_first(by_run: Sequence[Column], by_row: Sequence[Column]) -> Runs:
     """Runs of columns in the order of PER_RUN and PER_ROW; raises ValueError if their lengths disagree."""
-    bids, asks = by_run[6], by_run[7]
-    if len(bids) and (int(bids.min()) < 0 or int(asks.min()) < 0):
+    first = np.empty(len(by_run[0]), np.int64)
+    rows = number(_read_only(by_run[6]), _read_only(by_run[7]), first)
+    if rows < 0:
         raise ValueError("a run has fewer than no rows")
-    counts = np.maximum(bids.astype(np.int64) + asks, 1)
-    ends = np.cumsum(counts)
-    if (int(ends[-1]) if len(ends) else 0) != len(by_row[0]) or len(by_row[0]) != len(by_row[1]):
+    if rows != len(by_row[0]) or rows != len(by_row[1]):
         raise ValueError("the runs do not have as many rows as there are prices and quantities")
-    return Runs._make([*by_run, ends - counts, *by_row])
+    return Runs._make([*by_run, first, *by_row])
 
 
 def split_events(events: EventArray) -> tuple[Runs, int, int]:
@@ -85,7 +88,7 @@ def split_events(events: EventArray) -> tuple[Runs, int, int]:
     by_run: list[Column] = [np.empty(rows, dtype) for dtype in PER_RUN.values()]
     by_row: list[Column] = [np.empty(rows, dtype) for dtype in PER_ROW.values()]
     outcome = np.zeros(2, np.int64)
-    arrays: list[Column] = [events.view(np.int64).reshape(-1, _WORDS), *by_run, *by_row, outcome]
+    arrays: list[Column] = [events.view(np.int64).reshape(-1, WORDS), *by_run, *by_row, outcome]
     runs = split(*arrays)
     if outcome[0]:
         return no_runs(), int(outcome[0]), int(outcome[1])
@@ -110,23 +113,20 @@ def join_runs(parts: Sequence[Runs]) -> Runs:
     return Runs._make(columns)
 
 
-def to_events(
-    runs: Runs, order: npt.NDArray[np.int64] | None = None, instrument: npt.NDArray[np.int32] | None = None
-) -> EventArray:
-    """The events of the runs named in `order`, one run after another; by default all runs, of instrument 0.
+def to_events(runs: Runs) -> EventArray:
+    """All runs as events, of instrument 0."""
+    rows = np.empty((runs.rows, WORDS), np.int64)
+    write_rows(runs, 0, len(runs.first), 0, rows, 0)
+    return rows.reshape(-1).view(EVENT)
 
-    `instrument` is the instrument index of every run.
+
+def write_rows(runs: Runs, start: int, stop: int, instrument: int, rows: Column, at: int) -> int:
+    """Write the runs from `start` to before `stop` as event records, seven words each, from row `at` on.
+
+    Returns the row after the last one written.
     """
-    if order is None:
-        order, rows = np.arange(len(runs.first)), runs.rows
-    else:
-        rows = int(np.maximum(runs.bids[order] + runs.asks[order], 1).sum())
-    if instrument is None:
-        instrument = np.zeros(len(runs.first), np.int32)
-    out = np.empty(rows * _WORDS, np.int64)
-    arrays: list[Column] = [order, instrument, *map(_read_only, runs), out.reshape(-1, _WORDS)]
-    expand(*arrays)
-    return out.view(EVENT)
+    arguments: list[Any] = [start, stop, instrument, *map(_read_only, runs), rows, at]
+    return expand(*arguments)
 
 
 def _read_only(column: Column) -> Column:

@@ -103,15 +103,15 @@ def to_arrow(column: npt.NDArray[Any]) -> Any:
 
 
 def from_arrow(column: Any, dtype: Any) -> npt.NDArray[Any]:
-    """An Arrow column without nulls as a numpy array, without a copy where Arrow has it in one piece."""
+    """An Arrow column with rows and without nulls as a numpy array, without a copy where Arrow has it in one piece."""
     size = np.dtype(dtype).itemsize
     chunks = [chunk for chunk in column.chunks if len(chunk)]
     parts: list[npt.NDArray[Any]] = [
         np.frombuffer(chunk.buffers()[1], dtype, len(chunk), chunk.offset * size) for chunk in chunks
     ]
-    if not parts:
-        return np.zeros(0, dtype)
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts)
 
 
 def check_schema(path: str, file: Any, form: str) -> None:

@@ -43,33 +43,41 @@ def put_in_order(
     It stops before an update that is not complete, and at one whose runs differ in time (see `uneven`).
     """
     line = timelines[0]
+    stream_time = line.stream_time
+    received, lag, home_time = line.received, line.lag, line.home_time
+    updates = venue_raised = home_clamped = home_raised = 0
     start = 0
     for end in range(len(exch_ts)):
         if exch_ts[end] != exch_ts[start] or local_ts[end] != local_ts[start]:
             line.uneven = end + 1
-            return start
+            break
         if flags[end] & LAST == 0:
             continue
-        venue = exch_ts[start]
+        recorded, local = exch_ts[start], local_ts[start]
+        venue = recorded
         for i in range(start, end + 1):
-            venue = max(venue, line.stream_time[stream_of[kind[i]]])
-        line.venue_raised += venue > exch_ts[start]
-        line.received = max(line.received, local_ts[start])
-        lag = line.received - venue
-        if line.updates == 0 or lag > line.lag:
-            line.lag = lag
-        home = local_ts[start] + offset
+            venue = max(venue, stream_time[stream_of[kind[i]]])
+        venue_raised += venue > recorded
+        received = max(received, local)
+        if (updates == 0 and line.updates == 0) or received - venue > lag:
+            lag = received - venue
+        home = local + offset
         if home < venue:
             home = venue
-            line.home_clamped += 1
-        if home < line.home_time:
-            home = line.home_time
-            line.home_raised += 1
-        line.home_time = home
-        line.updates += 1
+            home_clamped += 1
+        if home < home_time:
+            home = home_time
+            home_raised += 1
+        home_time = home
+        updates += 1
         for i in range(start, end + 1):
-            line.stream_time[stream_of[kind[i]]] = venue
+            stream_time[stream_of[kind[i]]] = venue
             exch_ts[i] = venue
             local_ts[i] = home
         start = end + 1
+    line.received, line.lag, line.home_time = received, lag, home_time
+    line.updates += updates
+    line.venue_raised += venue_raised
+    line.home_clamped += home_clamped
+    line.home_raised += home_raised
     return start
