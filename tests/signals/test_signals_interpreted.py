@@ -20,7 +20,7 @@ from quotewright.signals.vpin import vpin, vpin_state
 rng = np.random.default_rng(1)
 shown = []
 
-model = Hawkes(np.array([0.5, 0.4]), np.array([[0.6, 0.2], [0.1, 0.5]]), 1.5)
+model = Hawkes(np.array([0.5, 0.4]), np.array([[0.6, 0.2], [0.1, 0.5]]), np.array([1.5]))
 times, types = hawkes.simulate(model, 150.0, rng.random)
 value, gradient, hessian = hawkes.log_likelihood(model, times, types, 150.0)
 shown += [times, types, [value], gradient, hessian, hawkes.residuals(model, times, types, 150.0)]

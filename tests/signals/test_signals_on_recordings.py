@@ -72,8 +72,8 @@ def test_takers_come_in_clusters_by_side(tape: Tape) -> None:
     assert fit.p_value < 1e-12
     assert 0.2 < fit.branching < 0.9
     assert fit.branching_error < 0.05
-    own, other = fit.model.alpha[0]
-    assert own - other > 3 * np.hypot(*fit.alpha_error[0])
+    own, other = fit.model.alpha[0, :, 0]
+    assert own - other > 3 * np.hypot(*fit.alpha_error[0, :, 0])
     lots = tape.orders.lots
     by_volume = hawkes.fit(volume_clock(lots), None, float(lots.sum()))
     assert by_volume.converged
