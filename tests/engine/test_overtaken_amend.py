@@ -12,7 +12,7 @@ from quotewright.domain.kernel import kernel, records
 from quotewright.domain.messages import RESPONSE
 from quotewright.engine.functions import no_functions
 from quotewright.engine.state import LEG, new_state
-from quotewright.engine.step import on_response
+from quotewright.engine.responses import on_response
 from quotewright.orders.states import OPEN, append_order
 from quotewright.risk.limits import LIMITS
 

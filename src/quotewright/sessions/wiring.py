@@ -94,12 +94,14 @@ def wire(
         bind_functions(list(distinct.values()), told),
         mark_interval=mark_interval_ns,
     )
+    latency = options.latency()
+    state.engine[0]["together"] = int(latency.entry.min() > 0)
     venue = new_venue(
         as_records(instruments),
         is_l3,
         [(row["world"], row["instrument"]) for row in rows],
         len(state.orders),
-        options.latency(),
+        latency,
         queue_model=QUEUE_MODELS[options.queue_model],
         power=options.power,
         seed=seed,
