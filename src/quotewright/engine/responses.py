@@ -138,7 +138,7 @@ def _await_markouts(state: Any, response: Any) -> int:
     entry.leg = response.leg
     entry.side = response.side
     entry.price = response.price
-    engine.next_timer = min(engine.next_timer, engine.now + FIRST_HORIZON)
+    engine.next_markout = min(engine.next_markout, engine.now + FIRST_HORIZON)
     return OK
 
 

@@ -39,6 +39,7 @@ ENGINE = np.dtype(
         ("outbox_rows", "i8"),
         ("next_timer", "i8"),
         ("next_mark", "i8"),
+        ("next_markout", "i8"),
         ("mark_interval", "i8"),  # 0: no marks
         ("free_order", "i8"),
         ("fills", "i8"),
@@ -177,6 +178,7 @@ def new_state(
     engine = state.engine[0]
     engine["next_timer"] = NEVER
     engine["next_mark"] = NEVER
+    engine["next_markout"] = NEVER
     engine["mark_interval"] = mark_interval
     engine["keep"] = keep
     engine["due_leg"] = NONE

@@ -35,15 +35,11 @@ def start_timers(state: Any) -> None:
 
 @subkernel
 def schedule(state: Any) -> None:
-    """Recompute when the next timer is due."""
+    """Recompute when the next mark or decision is due."""
     engine = state.engine[0]
     due = engine.next_mark
     for index in range(len(state.timers)):
         due = min(due, state.timers[index].due)
-    for h in range(4):
-        if engine.markouts_out[h] < engine.markouts_in:
-            entry = state.markouts[engine.markouts_out[h] % MARKOUT_RING]
-            due = min(due, entry.ts + HORIZONS[h])
     engine.next_timer = due
 
 
@@ -53,7 +49,9 @@ def on_timer(state: Any) -> None:
     engine = state.engine[0]
     more = True
     while more:
-        more = _markouts_due(state) or _marks_due(state) or _decision_due(state)
+        if engine.next_markout <= engine.now:
+            markouts_until(state, engine.now)
+        more = _marks_due(state) or _decision_due(state)
         if not engine.together or engine.due_leg >= 0:
             break
     schedule(state)
@@ -84,22 +82,36 @@ def _decision_due(state: Any) -> bool:
 
 
 @subkernel
-def _markouts_due(state: Any) -> bool:
+def markouts_until(state: Any, until: int) -> None:
+    """Write the markouts due up to `until`, at the mids known now, as of when each was due.
+
+    They change nothing but the journal, so whoever drives the step may leave them until the mid is about to change.
+    """
     engine = state.engine[0]
-    for h in range(4):
-        if engine.markouts_out[h] >= engine.markouts_in:
-            continue
-        entry = state.markouts[engine.markouts_out[h] % MARKOUT_RING]
-        if entry.ts + HORIZONS[h] <= engine.now:
-            engine.markouts_out[h] += 1
-            row = state.journal[next_record(state, entry.leg, MARKOUT)]
-            row.ref = entry.number
-            row.qty = HORIZONS[h]
-            row.side = entry.side
-            row.price = entry.price
-            row.mid2 = state.touches[state.legs[entry.leg].instrument].mid2
-            return True
-    return False
+    now = engine.now
+    while engine.next_markout <= until:
+        due = NEVER
+        for h in range(4):
+            if engine.markouts_out[h] < engine.markouts_in:
+                entry = state.markouts[engine.markouts_out[h] % MARKOUT_RING]
+                if entry.ts + HORIZONS[h] == engine.next_markout:
+                    engine.now = engine.next_markout
+                    engine.markouts_out[h] += 1
+                    row = state.journal[next_record(state, entry.leg, MARKOUT)]
+                    row.ref = entry.number
+                    row.qty = HORIZONS[h]
+                    row.side = entry.side
+                    row.price = entry.price
+                    row.mid2 = state.touches[state.legs[entry.leg].instrument].mid2
+                    due = engine.next_markout
+                    break
+        if due == NEVER:
+            for h in range(4):
+                if engine.markouts_out[h] < engine.markouts_in:
+                    entry = state.markouts[engine.markouts_out[h] % MARKOUT_RING]
+                    due = min(due, entry.ts + HORIZONS[h])
+            engine.next_markout = due
+    engine.now = now
 
 
 @subkernel

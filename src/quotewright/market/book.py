@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from quotewright.domain.events import ASK, BEST, BID, CLEAR, FUNDING, LEVEL, NOTE, STATUS, TRADE, Status
+from quotewright.domain.events import ASK, BEST, BID, CLEAR, FUNDING, LEVEL, STATUS, TRADE, Status
 from quotewright.domain.kernel import inlined, subkernel
 from quotewright.market.levels import (
     BOOK_FULL,
@@ -72,7 +72,6 @@ def apply_row(book: Any, row: Any) -> int:
     """Apply one L2, trade, BEST or STATUS row; `finish_update` must follow the update's last row."""
     kind = row.kind
     if kind == LEVEL:
-        book.depth_seq = row.seq
         return set_level(book, row.side, row.price, row.qty)
     if kind == BEST:
         if row.side == BID:
@@ -86,12 +85,9 @@ def apply_row(book: Any, row: Any) -> int:
     elif kind == CLEAR:
         clear_levels(book)
         book.clearing = 1
-        book.depth_seq = row.seq
     elif kind == STATUS:
         if row.price == BOOK_GAP:
             book.valid = 0
-    elif kind == NOTE:
-        book.depth_seq = row.seq
     return OK
 
 
@@ -105,6 +101,7 @@ def finish_update(book: Any, row: Any) -> int:
     if kind == BEST:
         _take_best(book, book.next_bid, book.next_bid_qty, row.price if row.qty > 0 else 0, row.qty, row.seq)
         return OK
+    book.depth_seq = row.seq
     bid = best_level(book, BID)
     ask = best_level(book, ASK)
     book.depth_bid = bid

@@ -49,10 +49,9 @@ BOOK = np.dtype(
         ("last_qty", "i8"),
         ("last_side", "i8"),
         ("l3", "i8"),  # 1: levels are sums of orders, BEST rows are ignored
-        ("origin", "i8"),  # tick of window index 0; 0 before the first level
+        ("origin", "i8"),  # tick of window index 0
         ("far_used", "i8"),
         ("best", "i8", (2,)),  # rank of the best level of each side; 0 when there is none
-        ("levels", "i8", (2,)),
         ("lots", "i8", (2 * WINDOW,)),
         ("marks", "i8", (2 * MARKS,)),  # per side the bitmap's levels 0 (one word), 1 (32), 2 (1024)
         ("far_key", "i8", (FAR,)),  # price × 2 + (1 for bids); 0 is free
@@ -252,20 +251,26 @@ def next_level(book: Any, side: int, price: int) -> int:
 
 @subkernel
 def _place_far(book: Any, side: int, price: int, qty: int) -> int:
-    """Write a level outside the window; returns its quantity before, or -1 when full."""
+    """Write a level outside the window, which the first level of all puts around itself; returns OK or BOOK_FULL."""
+    if book.origin == 0 and qty > 0:
+        status = _recentre(book, price)
+        index = price - book.origin
+        book.lots[side_index(side) * WINDOW + index] = qty
+        _mark(book.marks, side_index(side) * MARKS, index, True)
+        return status
     key = _key(side, price)
     slot = _far_slot(book, key)
     before = book.far_qty[slot]
     if qty > 0:
         if before == 0:
             if book.far_used >= FAR_MOST:
-                return -1
+                return BOOK_FULL
             book.far_used += 1
             book.far_key[slot] = key
         book.far_qty[slot] = qty
     elif before > 0:
         _far_remove(book, slot)
-    return before
+    return OK
 
 
 @subkernel
@@ -312,27 +317,38 @@ def _recentre(book: Any, price: int) -> int:
 @inlined
 def set_level(book: Any, side: int, price: int, qty: int) -> int:
     """Set the lots resting at a price (0 removes the level); returns OK or BOOK_FULL."""
-    if book.origin == 0:
-        book.origin = price - WINDOW // 2
     s = side_index(side)
     index = price - book.origin
+    status = OK
     if 0 <= index < WINDOW:
-        at = s * WINDOW + index
-        before = book.lots[at]
-        book.lots[at] = qty
+        book.lots[s * WINDOW + index] = qty
         _mark(book.marks, s * MARKS, index, qty > 0)
     else:
-        before = _place_far(book, side, price, qty)
-        if before < 0:
-            return BOOK_FULL
-    book.levels[s] += (1 if qty > 0 else 0) - (1 if before > 0 else 0)
+        status = _place_far(book, side, price, qty)
     rank = _rank(side, price)
     best = book.best[s]
-    if rank == best and qty == 0:
+    if (rank == best) & (qty == 0):  # one branch: that a row is at the best price is no surprise, that it empties it is
         book.best[s] = _next_rank(book, side, price)
     else:
         book.best[s] = max(best, rank if qty > 0 else 0)
-    return OK
+    return status
+
+
+@subkernel
+def count_levels(book: Any, side: int) -> int:
+    """How many levels a side has."""
+    count = 0
+    s = side_index(side)
+    index = _marked_above(book.marks, s * MARKS, -1)
+    while index >= 0:
+        count += 1
+        index = _marked_above(book.marks, s * MARKS, index)
+    if book.far_used > 0:
+        for slot in range(FAR):
+            key = book.far_key[slot]
+            if key != 0 and (key & 1) == 1 - s:
+                count += 1
+    return count
 
 
 @subkernel
@@ -349,7 +365,6 @@ def clear_levels(book: Any) -> None:
             _mark(book.marks, s * MARKS, index, False)
             index = _marked_above(book.marks, s * MARKS, index)
         book.best[s] = 0
-        book.levels[s] = 0
 
 
 @subkernel

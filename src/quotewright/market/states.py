@@ -11,7 +11,7 @@ from quotewright.domain.events import ADD, ASK, BID, CHANGE, CLEAR, DELETE, LAST
 from quotewright.domain.kernel import as_records, kernel, records
 from quotewright.market.book import apply_row, finish_update
 from quotewright.market.l3 import L3_DUPLICATE, L3_UNKNOWN, ORDER_BOOK, apply_order_row
-from quotewright.market.levels import BOOK, OK, best_level, level_qty, next_level
+from quotewright.market.levels import BOOK, OK, best_level, count_levels, level_qty, next_level
 
 
 class BookState(NamedTuple):
@@ -68,6 +68,11 @@ def _top(books: Any, side: int, depth: int, prices: Any, quantities: Any) -> int
     return found
 
 
+@kernel
+def _count(books: Any, side: int) -> int:
+    return count_levels(books[0], side)
+
+
 def book_states(chunks: Iterable[EventArray], every: int, depth: int, *, l3: bool) -> Iterator[BookState]:
     """The book after every `every`-th depth update received after a snapshot, `depth` levels a side.
 
@@ -91,8 +96,8 @@ def book_states(chunks: Iterable[EventArray], every: int, depth: int, *, l3: boo
                 yield BookState(
                     int(row["local_ts"]),
                     int(row["seq"]),
-                    int(books[0]["levels"][0]),
-                    int(books[0]["levels"][1]),
+                    int(_count(books, BID)),
+                    int(_count(books, ASK)),
                     _levels(books, BID, depth),
                     _levels(books, ASK, depth),
                 )

@@ -20,13 +20,14 @@ from quotewright.engine.decide import go_on_deciding
 from quotewright.engine.responses import on_response
 from quotewright.engine.state import NEVER
 from quotewright.engine.step import on_start
-from quotewright.engine.timers import on_timer
+from quotewright.engine.timers import markouts_until, on_timer
 from quotewright.engine.updates import on_row, on_update
+from quotewright.market.book import take_update
 from quotewright.market.levels import OK
 from quotewright.orders.states import find_order
 from quotewright.simulation.flight import IN_FLIGHT_FULL, MESSAGES, RESPONSES, latency_of, send_off, take_next
 from quotewright.simulation.incoming import on_message
-from quotewright.simulation.venue import NO_ROOM, REACHED, STOPPED, market_until, way_of
+from quotewright.simulation.venue import NO_ROOM, REACHED, STOPPED, market_until, quiet_until, way_of
 
 TO_VENUE = 0  # a session's commands go to the replay venue
 NOWHERE = 1  # they are only journaled: the responses are already known
@@ -82,6 +83,8 @@ def _take_home(state: Any, vs: Any, number: int) -> bool:
     way = vs.ways[number]
     update = vs.updates[number * venue.ring + (way.head & (venue.ring - 1))]
     way.head += 1
+    if update.local_ts > engine.next_markout:
+        markouts_until(state, update.local_ts - 1)
     written = engine.seq
     if engine.start == 0:
         engine.now = update.local_ts
@@ -94,12 +97,32 @@ def _take_home(state: Any, vs: Any, number: int) -> bool:
 
 
 @inlined
-def home_until(state: Any, vs: Any, local: Any, limit: int) -> int:
-    """Take in updates at home up to `limit`, or to the first that makes something due; returns how many."""
+def home_until(state: Any, vs: Any, local: Any, limit: int, watching: bool) -> int:
+    """Take in updates at home up to `limit`, or to the first that makes something due; returns how many.
+
+    Nothing can become due while nobody is `watching`.
+    """
     venue = vs.venue[0]
     taken = 0
     if venue.one_order:
         way = vs.ways[0]
+        if not watching:
+            rows = 0
+            head = way.head
+            tail = way.tail
+            last = venue.ring - 1
+            engine = state.engine[0]
+            while head < tail and vs.updates[head & last].local_ts <= limit:
+                update = vs.updates[head & last]
+                if update.local_ts > engine.next_markout:
+                    markouts_until(state, update.local_ts - 1)
+                take_update(state.touches[update.instrument], update)
+                rows += update.rows
+                head += 1
+            taken = head - way.head
+            way.head = head
+            engine.events += rows
+            return taken
         while way.head < way.tail and vs.updates[way.head & (venue.ring - 1)].local_ts <= limit:
             taken += 1
             if _take_home(state, vs, 0):
@@ -111,7 +134,7 @@ def home_until(state: Any, vs: Any, local: Any, limit: int) -> int:
             at += 1
         venue.local_next = at + 1
         taken += 1
-        if _take_home(state, vs, way_of(venue, local[at].instrument, local[at].kind)):
+        if _take_home(state, vs, way_of(venue.one_order, local[at].instrument, local[at].kind)):
             break
     return taken
 
@@ -142,11 +165,14 @@ def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int, journal_r
         watching = engine.start == 0 or venue.rare > 0 or engine.touch_listeners > 0 or engine.trade_listeners > 0
         if watching:
             moment = min(moment, _next_home(vs, exch, local))
+        elif venue.one_order and venue.interest == 0 and messages.due == NEVER and responses.due == NEVER:
+            if vs.ways[0].head == vs.ways[0].tail and engine.next_markout > moment:
+                quiet_until(state, vs, exch, moment)
         status = market_until(vs, exch, moment)
         if status == STOPPED:
             continue
         if status == NO_ROOM:
-            if home_until(state, vs, local, min(moment, venue.time)) == 0:
+            if home_until(state, vs, local, min(moment, venue.time), watching) == 0:
                 return MORE_ROOM
             continue
         if status != REACHED:
@@ -157,8 +183,12 @@ def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int, journal_r
             if venue.status != OK:
                 return venue.status
             continue
-        if home_until(state, vs, local, moment) > 0 and watching:
+        if home_until(state, vs, local, moment, watching) > 0 and watching:
             continue
+        if engine.next_markout < moment:
+            markouts_until(state, moment - 1)
+            if engine.journal_rows >= journal_room:
+                continue
         engine.now = moment
         if responses.due == moment:
             slot = take_next(responses, vs.responses, vs.response_heap)
@@ -168,6 +198,7 @@ def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int, journal_r
         elif engine.next_timer == moment:
             on_timer(state)
         elif moment == until - 1:
+            markouts_until(state, moment)
             return DONE
 
 
@@ -186,7 +217,7 @@ def repeat_window(state: Any, vs: Any, local: Any, until: int, journal_room: int
             return EMPTY_JOURNAL
         engine.outbox_rows = 0
         at_home = local[venue.local_next].local_ts if venue.local_next < len(local) else NEVER
-        now = min(at_home, min(responses.due, engine.next_timer))
+        now = min(min(at_home, responses.due), min(engine.next_timer, engine.next_markout))
         if now >= until:
             return DONE
         engine.now = now

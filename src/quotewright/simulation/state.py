@@ -23,7 +23,7 @@ QUEUE_MODELS = {"risk-averse": RISK_AVERSE, "proportional": PROPORTIONAL, "power
 
 TAKEN_MOST = 4096
 PLACES = 4096
-UPDATES_ON_THEIR_WAY = 1024  # to begin with, for each stream; a power of two
+UPDATES_ON_THEIR_WAY = 128  # to begin with, for each stream; a power of two
 
 VENUE = np.dtype(
     [

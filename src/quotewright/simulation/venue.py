@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from quotewright.domain.events import ADD, BEST, BID, CHANGE, CLEAR, DELETE, FUNDING, LAST, LEVEL, STATUS, TRADE
+from quotewright.domain.events import ADD, BEST, BID, CHANGE, CLEAR, DELETE, FUNDING, LAST, LEVEL, NOTE, STATUS, TRADE
 from quotewright.domain.kernel import inlined, subkernel
-from quotewright.market.book import apply_row, finish_update, note_update, touch_qty
+from quotewright.market.book import apply_row, copy_touch, finish_update, note_update, touch_qty
 from quotewright.market.l3 import L3_DUPLICATE, L3_UNKNOWN, apply_order_row
-from quotewright.market.levels import OK
+from quotewright.market.levels import OK, set_level
 from quotewright.market.streams import STREAM_OF_KIND, STREAMS
 from quotewright.simulation.fills import walk
 from quotewright.simulation.flight import RESPONSES
@@ -28,19 +28,18 @@ NO_ROOM = 102  # as many updates are on their way home as there is room for
 
 
 @inlined
-def way_of(venue: Any, instrument: int, kind: int) -> int:
+def way_of(one_order: int, instrument: int, kind: int) -> int:
     """Which way an update goes home: all one way if none overtakes another, else one for each stream."""
-    return 0 if venue.one_order else instrument * STREAM_COUNT + STREAM_OF_KIND[kind]
+    return 0 if one_order else instrument * STREAM_COUNT + STREAM_OF_KIND[kind]
 
 
 @inlined
-def _has_room(vs: Any, instrument: int) -> bool:
+def _has_room(vs: Any, one_order: int, ring: int, instrument: int) -> bool:
     """Whether an update of any kind can be sent home: which kind it is, only its last row tells."""
-    venue = vs.venue[0]
-    if venue.one_order:
-        return vs.ways[0].tail - vs.ways[0].head < venue.ring
+    if one_order:
+        return vs.ways[0].tail - vs.ways[0].head < ring
     for number in range(instrument * STREAM_COUNT, (instrument + 1) * STREAM_COUNT):
-        if vs.ways[number].tail - vs.ways[number].head >= venue.ring:
+        if vs.ways[number].tail - vs.ways[number].head >= ring:
             return False
     return True
 
@@ -54,58 +53,94 @@ def market_until(vs: Any, exch: Any, limit: int) -> int:
     venue = vs.venue[0]
     at = venue.exch_next
     end = len(exch)
-    answers = vs.flights[RESPONSES].seq
+    one_order = venue.one_order
+    ring = venue.ring
     status = REACHED
     while at < end and exch[at].exch_ts <= limit:
         first = at
         row = exch[at]
-        book = vs.books[row.instrument]
-        if not _has_room(vs, row.instrument):
+        if not _has_room(vs, one_order, ring, row.instrument):
             status = NO_ROOM
             break
+        book = vs.books[row.instrument]
         concerned = venue.interest > 0  # a fill may leave us none by the update's end
+        answers = vs.flights[RESPONSES].seq
         while True:
             row = exch[at]
             at += 1
             if row.kind == LEVEL:
-                status = apply_row(book, row)
-                if concerned:
-                    if vs.places[place_of(row.instrument, row.side, row.price)].interest:
-                        _stir(vs, row.instrument, row.side, row.price)
+                status = max(status, set_level(book, row.side, row.price, row.qty))
+                if concerned and vs.places[place_of(row.instrument, row.side, row.price)].interest:
+                    _stir(vs, row.instrument, row.side, row.price)
             else:
-                status = _on_other_row(vs, book, row)
-            if row["flags"] & LAST or status != OK or at == end:
+                status = max(status, _on_other_row(vs, book, row))
+            if row["flags"] & LAST:
                 break
-        if status != OK:
-            break
         bid = book.bid
         ask = book.ask
         from_best = book.touch_from_best
         snapshot = book.clearing
         printed = book.printed
-        status = finish_update(book, row)
-        if status != OK:
-            break
+        status = max(status, finish_update(book, row))
         venue.time = row.exch_ts
-        number = way_of(venue, row.instrument, row.kind)
+        number = way_of(one_order, row.instrument, row.kind)
         way = vs.ways[number]
-        update = vs.updates[number * venue.ring + (way.tail & (venue.ring - 1))]
+        update = vs.updates[number * ring + (way.tail & (ring - 1))]
         note_update(book, row, at - first, snapshot, printed, update)
         way.tail += 1
         if concerned:
-            _concern(vs, row, bid, ask, from_best)
-            if vs.flights[RESPONSES].seq != answers:
+            if _is_concerned(vs, book, row, from_best):
+                _concern(vs, row, bid, ask, from_best)
+            if status == OK:
+                status = venue.status
+            if status == OK and vs.flights[RESPONSES].seq != answers:
                 status = STOPPED
         if snapshot or row.kind in (STATUS, FUNDING):
             venue.rare += 1
             venue.snapshot = 0
-            status = STOPPED
-        if venue.status != OK:
-            status = venue.status
+            status = STOPPED if status == OK else status
         if status != OK:
             break
     venue.exch_next = at
     return status
+
+
+@inlined
+def quiet_until(state: Any, vs: Any, exch: Any, limit: int) -> None:
+    """Apply recorded updates that are home by `limit`, at the venue and at home at once.
+
+    Only where nothing of ours rests or is under way, no update either, and nobody is told of updates: then nobody can
+    look before the last of them is home.
+    """
+    venue = vs.venue[0]
+    at = venue.exch_next
+    first = at
+    end = len(exch)
+    while at < end and exch[at].local_ts <= limit:
+        begin = at
+        row = exch[at]
+        book = vs.books[row.instrument]
+        status = OK
+        while row.kind in (LEVEL, TRADE, BEST, NOTE):
+            if row.kind == LEVEL:
+                status = max(status, set_level(book, row.side, row.price, row.qty))
+            else:
+                apply_row(book, row)
+            at += 1
+            if row["flags"] & LAST:
+                break
+            row = exch[at]
+        if status == OK and row.kind in (LEVEL, TRADE, BEST, NOTE):
+            status = finish_update(book, row)
+        else:
+            at = begin
+            break
+    if at > first:
+        venue.exch_next = at
+        venue.time = exch[at - 1].exch_ts
+        state.engine[0].events += at - first
+        for instrument in range(len(vs.books)):
+            copy_touch(vs.books[instrument], state.touches[instrument])
 
 
 @subkernel
@@ -159,6 +194,16 @@ def _on_orders(vs: Any, row: Any, book: Any) -> int:
                 cohort.ahead = max(0, cohort.ahead - orders.gone_qty)
             index = cohort.next
     return status
+
+
+@inlined
+def _is_concerned(vs: Any, book: Any, row: Any, from_best: int) -> bool:
+    """Whether an update can have changed the place of an order of ours, or reaches one."""
+    venue = vs.venue[0]
+    bids = vs.queues[2 * row.instrument].best_price
+    asks = vs.queues[2 * row.instrument + 1].best_price
+    met = (0 < book.ask <= bids) | (0 < asks <= book.bid)
+    return venue.stirred > 0 or met or venue.snapshot > 0 or from_best > 0 or book.touch_from_best > 0
 
 
 @subkernel
