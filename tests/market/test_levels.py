@@ -16,6 +16,7 @@ from quotewright.market.levels import (
     WINDOW,
     best_level,
     clear_levels,
+    count_levels,
     follow_market,
     level_qty,
     next_level,
@@ -44,6 +45,11 @@ def _best_level(books: Any, side: int) -> int:
 
 
 @kernel
+def _count(books: Any, side: int) -> int:
+    return count_levels(books[0], side)
+
+
+@kernel
 def _qty(books: Any, side: int, price: int) -> int:
     return level_qty(books[0], side, price)
 
@@ -60,9 +66,9 @@ def _best(levels: dict[int, int], side: int) -> int:
 
 
 def _agrees(books: Any, sides: dict[int, dict[int, int]]) -> None:
-    for index, side in enumerate((BID, ASK)):
+    for side in (BID, ASK):
         assert _best_level(books, side) == _best(sides[side], side)
-        assert books[0]["levels"][index] == len(sides[side])
+        assert _count(books, side) == len(sides[side])
 
 
 def _walks(books: Any, sides: dict[int, dict[int, int]]) -> None:

@@ -19,12 +19,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, infer_global, signature
+from numba.core import cgutils, imputils, types
+from numba.core.typing import templates
+from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, signature
 from numba.extending import (
     NativeValue,
     intrinsic,
-    lower_builtin,
     models,
     overload,
     register_model,
@@ -33,18 +33,26 @@ from numba.extending import (
 )
 from numba.np import numpy_support
 from numba.np.arrayobj import make_array, populate_array
-from numba.core.imputils import lower_getattr_generic
 
 from quotewright.domain.kernel import INTERPRETED
 
+infer_global: Any = templates.infer_global
+lower_builtin: Any = imputils.lower_builtin
+lower_getattr_generic: Any = imputils.lower_getattr_generic
+
 
 class Tables:
-    """Named one-dimensional arrays, fixed once made; subclasses list their `FIELDS`.
+    """Named one-dimensional arrays; a subclass names its tables by annotations, in order.
 
     Raises TypeError for missing or unknown tables, and for arrays that are not contiguous.
     """
 
     FIELDS: ClassVar[tuple[str, ...]] = ()
+    _directory: Any
+    _address: int
+
+    def __init_subclass__(cls) -> None:
+        cls.FIELDS = tuple(cls.__annotations__)
 
     def __init__(self, **arrays: Any) -> None:
         if set(arrays) != set(self.FIELDS):
@@ -200,19 +208,22 @@ def _get_part(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return array._getvalue()
 
 
-@overload(len)
-def _len_of_table(table):
-    if isinstance(table, TableType):
-        return lambda table: _rows(table)
-    return None
-
-
 @intrinsic
-def _rows(_typing: Any, table: Any) -> Any:
+def _count_rows(_typing: Any, table: Any) -> Any:
     def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return cgutils.create_struct_proxy(sig.args[0])(context, builder, value=args[0]).rows
 
     return types.int64(table), build
+
+
+count_rows: Any = _count_rows
+
+
+@overload(len)
+def _len_of_table(table):
+    if isinstance(table, TableType):
+        return lambda table: count_rows(table)
+    return None
 
 
 def function_caller(sig: Any) -> Any:
@@ -239,8 +250,10 @@ def function_caller(sig: Any) -> Any:
 
         return types.none(types.int64, *sig.args), build
 
+    jump: Any = through
+
     @overload(call)
     def _call(functions, index, a, b, c, d):
-        return lambda functions, index, a, b, c, d: through(functions[index], a, b, c, d)
+        return lambda functions, index, a, b, c, d: jump(functions[index], a, b, c, d)
 
     return call

@@ -112,27 +112,25 @@ TIMER = np.dtype(
 class EngineState(Tables):
     """The tables of the step; records inside are reached as `state.legs[i].cash`."""
 
-    FIELDS = (
-        "engine",  # ENGINE[1]
-        "instruments",  # INSTRUMENT[n]
-        "touches",  # TOUCH[n], as known at home
-        "books",  # BOOK[n], as known at home; used where the feed comes as rows
-        "l3",  # ORDER_BOOK[n or 1], likewise
-        "legs",  # LEG[legs]
-        "limits",  # LIMITS[legs]
-        "timers",  # TIMER[distinct intervals]
-        "timer_legs",  # int64: legs in order of deciding, by timer
-        "orders",  # ORDER[...]
-        "actions",  # ACTION[...]
-        "outbox",  # MESSAGE[...]
-        "journal",  # JOURNAL[...]; the last row takes what is not kept
-        "markouts",  # MARKOUT[MARKOUT_RING]
-        "views",  # VIEW[1]
-        "targets",  # TARGET[1]
-        "params",  # float64
-        "memory",  # float64[legs × MEMORY_CELLS]
-        "decide",  # decision functions: addresses, or Python functions where interpreted
-    )
+    engine: Any  # ENGINE[1]
+    instruments: Any  # INSTRUMENT[n]
+    touches: Any  # TOUCH[n], as known at home
+    books: Any  # BOOK[n], as known at home; used where the feed comes as rows
+    l3: Any  # ORDER_BOOK[n or 1], likewise
+    legs: Any  # LEG[legs]
+    limits: Any  # LIMITS[legs]
+    timers: Any  # TIMER[distinct intervals]
+    timer_legs: Any  # int64: legs in order of deciding, by timer
+    orders: Any  # ORDER[...]
+    actions: Any  # ACTION[...]
+    outbox: Any  # MESSAGE[...]
+    journal: Any  # JOURNAL[...]; the last row takes what is not kept
+    markouts: Any  # MARKOUT[MARKOUT_RING]
+    views: Any  # VIEW[1]
+    targets: Any  # TARGET[1]
+    params: Any  # float64
+    memory: Any  # float64[legs × MEMORY_CELLS]
+    decide: Any  # decision functions: addresses, or Python functions where interpreted
 
 
 def new_state(

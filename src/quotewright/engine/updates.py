@@ -64,10 +64,7 @@ def on_row(state: Any, row: Any) -> int:
     if status != OK:
         return status
     moved = (
-        book.bid != touch.bid
-        or book.ask != touch.ask
-        or book.bid_qty != touch.bid_qty
-        or book.ask_qty != touch.ask_qty
+        book.bid != touch.bid or book.ask != touch.ask or book.bid_qty != touch.bid_qty or book.ask_qty != touch.ask_qty
     )
     before = touch.valid
     copy_touch(book, touch)

@@ -14,7 +14,6 @@ import numpy as np
 from quotewright.domain.events import ASK, BEST, BID, CLEAR, FUNDING, LEVEL, STATUS, TRADE, Status
 from quotewright.domain.kernel import inlined, subkernel
 from quotewright.market.levels import (
-    BOOK_FULL,
     OK,
     best_level,
     clear_levels,
@@ -85,9 +84,8 @@ def apply_row(book: Any, row: Any) -> int:
     elif kind == CLEAR:
         clear_levels(book)
         book.clearing = 1
-    elif kind == STATUS:
-        if row.price == BOOK_GAP:
-            book.valid = 0
+    elif kind == STATUS and row.price == BOOK_GAP:
+        book.valid = 0
     return OK
 
 
@@ -119,7 +117,7 @@ def finish_update(book: Any, row: Any) -> int:
 def note_update(book: Any, row: Any, rows: int, snapshot: int, printed: int, update: Any) -> None:
     """Write down what an update left behind, after `finish_update`, for `take_update` of another observer.
 
-    `rows`, `snapshot` and `printed` tell of the update's rows; the last two as the book had them before it was finished.
+    `rows`, `snapshot` and `printed` tell of the update's rows; the last two as the book had them before it finished.
     """
     kind = row.kind
     update.local_ts = row.local_ts

@@ -139,6 +139,29 @@ def home_until(state: Any, vs: Any, local: Any, limit: int, watching: bool) -> i
     return taken
 
 
+@inlined
+def _is_quiet(vs: Any) -> bool:
+    """Whether nothing of ours rests, and nothing is under way either way."""
+    venue = vs.venue[0]
+    if not venue.one_order or venue.interest > 0 or vs.ways[0].head < vs.ways[0].tail:
+        return False
+    return vs.flights[MESSAGES].due == NEVER and vs.flights[RESPONSES].due == NEVER
+
+
+@inlined
+def _take_answers(state: Any, vs: Any, moment: int, journal_room: int) -> int:
+    """Take in the responses that arrive now, up to one that makes the engine send or ask something."""
+    engine = state.engine[0]
+    responses = vs.flights[RESPONSES]
+    status = OK
+    while responses.due == moment and status == OK and engine.outbox_rows == 0 and engine.due_leg < 0:
+        slot = take_next(responses, vs.responses, vs.response_heap)
+        status = on_response(state, vs.responses[slot])
+        if engine.journal_rows >= journal_room:
+            break
+    return status
+
+
 @kernel
 def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int, journal_room: int) -> int:
     """Process everything before `until`; returns DONE, another of the codes above, or an error status.
@@ -165,9 +188,8 @@ def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int, journal_r
         watching = engine.start == 0 or venue.rare > 0 or engine.touch_listeners > 0 or engine.trade_listeners > 0
         if watching:
             moment = min(moment, _next_home(vs, exch, local))
-        elif venue.one_order and venue.interest == 0 and messages.due == NEVER and responses.due == NEVER:
-            if vs.ways[0].head == vs.ways[0].tail and engine.next_markout > moment:
-                quiet_until(state, vs, exch, moment)
+        elif _is_quiet(vs) and engine.next_markout > moment:
+            quiet_until(state, vs, exch, moment)
         status = market_until(vs, exch, moment)
         if status == STOPPED:
             continue
@@ -178,8 +200,9 @@ def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int, journal_r
         if status != REACHED:
             return status
         if messages.due == moment:
-            slot = take_next(messages, vs.messages, vs.message_heap)
-            on_message(vs, vs.messages[slot], moment)
+            while messages.due == moment and venue.status == OK:
+                slot = take_next(messages, vs.messages, vs.message_heap)
+                on_message(vs, vs.messages[slot], moment)
             if venue.status != OK:
                 return venue.status
             continue
@@ -191,8 +214,7 @@ def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int, journal_r
                 continue
         engine.now = moment
         if responses.due == moment:
-            slot = take_next(responses, vs.responses, vs.response_heap)
-            status = on_response(state, vs.responses[slot])
+            status = _take_answers(state, vs, moment, journal_room)
             if status != OK:
                 return status
         elif engine.next_timer == moment:

@@ -152,32 +152,30 @@ ON_THEIR_WAY = np.dtype([("head", "i8"), ("tail", "i8")], align=True)
 class VenueState(Tables):
     """The tables of the replay venue."""
 
-    FIELDS = (
-        "venue",  # VENUE[1]
-        "books",  # BOOK[instruments], as at the venue
-        "l3",  # ORDER_BOOK[instruments or 1]
-        "instruments",  # INSTRUMENT[instruments]
-        "ways",  # ON_THEIR_WAY[instruments × streams]: updates between the venue and home
-        "updates",  # UPDATE[instruments × streams × ring]
-        "queues",  # QUEUE[2 × instruments]: bids, asks
-        "own_levels",  # OWN_LEVEL[slots]
-        "cohorts",  # COHORT[slots]
-        "resting",  # RESTING[slots], by the sender's slot
-        "stirred",  # int64[slots]: levels of ours reported in this update
-        "places",  # PLACE[PLACES]
-        "legs",  # VENUE_LEG[legs]
-        "accounts",  # ACCOUNT[worlds × instruments in use]
-        "worlds",  # WORLD[worlds]
-        "taken",  # TAKEN[TAKEN_MOST]
-        "flights",  # FLIGHT[2]: messages, responses
-        "messages",  # MESSAGE[...]
-        "message_heap",  # int64[...]
-        "responses",  # RESPONSE[...]
-        "response_heap",
-        "entry",  # int64: latency table, or recorded values
-        "response",
-        "recorded_at",  # int64: times of the recorded latencies
-    )
+    venue: Any  # VENUE[1]
+    books: Any  # BOOK[instruments], as at the venue
+    l3: Any  # ORDER_BOOK[instruments or 1]
+    instruments: Any  # INSTRUMENT[instruments]
+    ways: Any  # ON_THEIR_WAY[instruments × streams]: updates between the venue and home
+    updates: Any  # UPDATE[instruments × streams × ring]
+    queues: Any  # QUEUE[2 × instruments]: bids, asks
+    own_levels: Any  # OWN_LEVEL[slots]
+    cohorts: Any  # COHORT[slots]
+    resting: Any  # RESTING[slots], by the sender's slot
+    stirred: Any  # int64[slots]: levels of ours reported in this update
+    places: Any  # PLACE[PLACES]
+    legs: Any  # VENUE_LEG[legs]
+    accounts: Any  # ACCOUNT[worlds × instruments in use]
+    worlds: Any  # WORLD[worlds]
+    taken: Any  # TAKEN[TAKEN_MOST]
+    flights: Any  # FLIGHT[2]: messages, responses
+    messages: Any  # MESSAGE[...]
+    message_heap: Any  # int64[...]
+    responses: Any  # RESPONSE[...]
+    response_heap: Any
+    entry: Any  # int64: latency table, or recorded values
+    response: Any
+    recorded_at: Any  # int64: times of the recorded latencies
 
 
 class Latency(NamedTuple):

@@ -70,8 +70,10 @@ def market_until(vs: Any, exch: Any, limit: int) -> int:
             at += 1
             if row.kind == LEVEL:
                 status = max(status, set_level(book, row.side, row.price, row.qty))
-                if concerned and vs.places[place_of(row.instrument, row.side, row.price)].interest:
-                    _stir(vs, row.instrument, row.side, row.price)
+                if concerned:
+                    place = place_of(row.instrument, row.side, row.price)
+                    if vs.places[place].interest:
+                        _stir(vs, place, row.instrument, row.side, row.price)
             else:
                 status = max(status, _on_other_row(vs, book, row))
             if row["flags"] & LAST:
@@ -152,23 +154,30 @@ def _on_other_row(vs: Any, book: Any, row: Any) -> int:
         if row.side != 0:  # a bar's print has no aggressor
             on_trade(vs, row)
     elif kind == BEST:
-        if book.l3 == 0 and vs.places[place_of(row.instrument, row.side, row.price)].interest:
-            _stir(vs, row.instrument, row.side, row.price)
+        place = place_of(row.instrument, row.side, row.price)
+        if book.l3 == 0 and vs.places[place].interest:
+            _stir(vs, place, row.instrument, row.side, row.price)
     elif kind in (ADD, CHANGE, DELETE, CLEAR):
         status = _on_orders(vs, row, book)
     return status
 
 
 @subkernel
-def _stir(vs: Any, instrument: int, side: int, price: int) -> None:
+def _stir(vs: Any, place: int, instrument: int, side: int, price: int) -> None:
     """The venue reported a price: look at our level there at the update's end, and give back what was taken."""
     venue = vs.venue[0]
-    give_back(vs, instrument, side, price)
-    at = find_level(vs, instrument, side, price)
-    if at >= 0 and vs.own_levels[at].stirred == 0:
-        vs.own_levels[at].stirred = 1
-        vs.stirred[venue.stirred] = at
-        venue.stirred += 1
+    if venue.taken > 0:
+        give_back(vs, instrument, side, price)
+    at = vs.places[place].level - 1
+    while at >= 0:
+        level = vs.own_levels[at]
+        if level.price == price and level.side == side and level.instrument == instrument:
+            if level.stirred == 0:
+                level.stirred = 1
+                vs.stirred[venue.stirred] = at
+                venue.stirred += 1
+            return
+        at = level.chain
 
 
 @subkernel
