@@ -11,8 +11,8 @@ from quotewright.domain.journal import Record
 from quotewright.domain.kernel import kernel, records
 from quotewright.domain.messages import RESPONSE
 from quotewright.engine.functions import no_functions
+from quotewright.engine.responses import on_response
 from quotewright.engine.state import LEG, new_state
-from quotewright.engine.step import on_response
 from quotewright.orders.states import OPEN, append_order
 from quotewright.risk.limits import LIMITS
 

@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 
 from quotewright.domain.events import ASK, BID
 from quotewright.domain.kernel import kernel, records
-from quotewright.market.levels import BOOK, OK, WINDOW, clear_levels, follow_market, level_qty, next_level, set_level
+from quotewright.market.levels import (
+    BOOK,
+    OK,
+    WINDOW,
+    best_level,
+    clear_levels,
+    count_levels,
+    follow_market,
+    level_qty,
+    next_level,
+    set_level,
+)
 
 
 @kernel
@@ -26,6 +37,16 @@ def _follow(books: Any) -> int:
 @kernel
 def _next(books: Any, side: int, price: int) -> int:
     return next_level(books[0], side, price)
+
+
+@kernel
+def _best_level(books: Any, side: int) -> int:
+    return best_level(books[0], side)
+
+
+@kernel
+def _count(books: Any, side: int) -> int:
+    return count_levels(books[0], side)
 
 
 @kernel
@@ -45,11 +66,9 @@ def _best(levels: dict[int, int], side: int) -> int:
 
 
 def _agrees(books: Any, sides: dict[int, dict[int, int]]) -> None:
-    book = books[0]
-    assert book["best_bid"] == _best(sides[BID], BID)
-    assert book["best_ask"] == _best(sides[ASK], ASK)
-    assert book["bid_levels"] == len(sides[BID])
-    assert book["ask_levels"] == len(sides[ASK])
+    for side in (BID, ASK):
+        assert _best_level(books, side) == _best(sides[side], side)
+        assert _count(books, side) == len(sides[side])
 
 
 def _walks(books: Any, sides: dict[int, dict[int, int]]) -> None:
@@ -129,6 +148,6 @@ def test_any_price_is_kept_exactly(price: int) -> None:
     _set(books, BID, 50_000, 1)
     _set(books, BID, price, 7)
     assert _qty(books, BID, price) == 7
-    assert books[0]["best_bid"] == max(50_000, price)
+    assert _best_level(books, BID) == max(50_000, price)
     _set(books, BID, max(50_000, price), 0)
-    assert books[0]["best_bid"] == min(50_000, price)
+    assert _best_level(books, BID) == min(50_000, price)

@@ -84,6 +84,11 @@ class Record(IntEnum):
     RUN_END = 19
 
 
+KEEP_ALL = 2 ** (max(Record) + 1) - 1  # a set of record kinds: bit k stands for kind k
+KEEP_RESULTS = sum(1 << kind for kind in (Record.RUN_START, Record.MARK, Record.HALT, Record.RUN_END))
+KEEP_ORDERS = KEEP_ALL & ~(1 << Record.DECISION) & ~(1 << Record.MARKOUT)
+
+
 class Refusal(IntEnum):
     """Why risk refused a command locally (the venue never saw it)."""
 

@@ -100,7 +100,7 @@ def send_place(state: Any, leg: int, side: int, price: int, qty: int, flags: int
     instrument = state.instruments[mine.instrument]
     engine = state.engine[0]
     lots, notional = _exposure(state, leg, side)
-    mid2 = state.books[mine.instrument].mid2
+    mid2 = state.touches[mine.instrument].mid2
     reason = check_place(limits, instrument, side, price, qty, mine.position, lots, notional, mid2)
     if reason == 0 and mine.open_orders >= ORDERS_PER_LEG:
         reason = CAPACITY

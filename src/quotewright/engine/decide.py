@@ -6,38 +6,38 @@ from typing import Any
 
 from quotewright.domain.instrument import INVERSE
 from quotewright.domain.journal import Record, Refusal
-from quotewright.domain.kernel import counted, subkernel
+from quotewright.domain.kernel import subkernel
 from quotewright.domain.quotes import MOST_QUOTES
 from quotewright.engine.commands import cancel_all, refuse, send_amend, send_cancel, send_place, send_take
+from quotewright.engine.functions import call_decision
 from quotewright.engine.record import next_record
+from quotewright.engine.state import MEMORY_CELLS
 from quotewright.market.book import usable
 from quotewright.orders.diff import CANCEL_ORDER, PLACE_ORDER, diff_quotes
 
 DECISION = int(Record.DECISION)
 BOUNDS = int(Refusal.BOUNDS)
+IN_PYTHON = -2  # index of a decision function that compiled code cannot call
 
 
 @subkernel
-def _fill_view(state: Any, leg: int) -> None:
+def _view_market(state: Any, which: int) -> None:
+    """Fill in what every leg on an instrument sees alike."""
     view = state.views[0]
-    mine = state.legs[leg]
-    book = state.books[mine.instrument]
-    instrument = state.instruments[mine.instrument]
+    touch = state.touches[which]
+    instrument = state.instruments[which]
     engine = state.engine[0]
     view.time = engine.now
     view.start = engine.start
-    view.bid = book.bid
-    view.ask = book.ask
-    view.bid_qty = book.bid_qty
-    view.ask_qty = book.ask_qty
-    view.last_price = book.last_price
-    view.last_qty = book.last_qty
-    view.last_side = book.last_side
-    view.instrument = mine.instrument
-    view.agent = mine.agent
-    view.fills = mine.fills
-    view.mid = 0.5 * (book.bid + book.ask) * instrument.tick
-    view.inventory = mine.position / instrument.atoms_per_lot
+    view.bid = touch.bid
+    view.ask = touch.ask
+    view.bid_qty = touch.bid_qty
+    view.ask_qty = touch.ask_qty
+    view.last_price = touch.last_price
+    view.last_qty = touch.last_qty
+    view.last_side = touch.last_side
+    view.instrument = which
+    view.mid = 0.5 * (touch.bid + touch.ask) * instrument.tick
     view.tick = instrument.tick
     view.lot = instrument.lot
     view.lot_value = instrument.contract_lot if instrument.kind == INVERSE else instrument.contract_lot * view.mid
@@ -62,20 +62,42 @@ def _drop_impossible(state: Any, leg: int, target: Any) -> None:
             target.ask_qty[i] = 0
 
 
-@counted
+@subkernel
 def decide_leg(state: Any, leg: int) -> None:
     """One decision of one leg, now; quotes are pulled instead if the book cannot be trusted."""
     mine = state.legs[leg]
-    if mine.strategy < 0:
+    engine = state.engine[0]
+    if mine.strategy == -1:
         return
-    book = state.books[mine.instrument]
-    if mine.halted or not usable(book):
+    if mine.strategy == IN_PYTHON and engine.due_leg >= 0:
+        engine.asked += 1 - mine.asked
+        mine.asked = 1
+        return
+    if mine.halted or not usable(state.touches[mine.instrument]):
         mine.pulled = 1
         cancel_all(state, leg)
         return
     mine.pulled = 0
-    _fill_view(state, leg)
+    ask_strategy(state, leg)
+    if mine.strategy == IN_PYTHON:
+        engine.due_leg = leg
+        return
+    params = state.params[mine.params_from : mine.params_to]
+    memory = state.memory[leg * MEMORY_CELLS : (leg + 1) * MEMORY_CELLS]
+    call_decision(state.decide, mine.strategy, state.views[0], params, memory, state.targets[0])
+    follow_target(state, leg)
+
+
+@subkernel
+def ask_strategy(state: Any, leg: int) -> None:
+    """Lay out what the strategy reads, and clear what it writes."""
+    mine = state.legs[leg]
+    instrument = state.instruments[mine.instrument]
+    _view_market(state, mine.instrument)
     view = state.views[0]
+    view.agent = mine.agent
+    view.fills = mine.fills
+    view.inventory = mine.position / instrument.atoms_per_lot
     target = state.targets[0]
     target.bids = 0
     target.asks = 0
@@ -83,12 +105,18 @@ def decide_leg(state: Any, leg: int) -> None:
     target.take_qty = 0
     target.take_side = 0
     target.take_limit = 0
-    decide = state.decide[mine.strategy]
-    decide(view, state.params[mine.params_from : mine.params_to], state.memory[leg], target)
+
+
+@subkernel
+def follow_target(state: Any, leg: int) -> None:
+    """Journal the decision, and send what turns the open quotes into the target."""
+    mine = state.legs[leg]
+    target = state.targets[0]
+    touch = state.touches[mine.instrument]
     mine.decisions += 1
     row = state.journal[next_record(state, leg, DECISION)]
-    row.price = book.bid
-    row.qty = book.ask
+    row.price = touch.bid
+    row.qty = touch.ask
     row.position = mine.position
     row.ref = mine.decisions
     _drop_impossible(state, leg, target)
@@ -104,3 +132,20 @@ def decide_leg(state: Any, leg: int) -> None:
             send_amend(state, leg, action.slot, action.qty)
     if target.take_qty > 0:
         send_take(state, leg, target)
+
+
+@subkernel
+def go_on_deciding(state: Any) -> None:
+    """Follow the target that a strategy in plain Python has written, then ask the next that waits."""
+    engine = state.engine[0]
+    leg = engine.due_leg
+    engine.due_leg = -1
+    follow_target(state, leg)
+    if engine.asked > 0:
+        for waiting in range(len(state.legs)):
+            if state.legs[waiting].asked:
+                state.legs[waiting].asked = 0
+                engine.asked -= 1
+                decide_leg(state, waiting)
+                if engine.due_leg >= 0:
+                    return

@@ -1,7 +1,7 @@
 """Binding strategies: each decision function compiled once against one explicit signature.
 
-The engine's loop takes functions of that signature as values, so it compiles once for all strategies, and an
-edited strategy recompiles itself alone.
+The engine's loop calls functions of that signature by address, so it compiles once for all strategies, and an edited
+strategy recompiles itself alone.
 """
 
 # pyright: basic
@@ -13,16 +13,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numba as _numba
+import numpy as np
 from numba import types
 
 from quotewright.domain.errors import InputError
 from quotewright.domain.kernel import INTERPRETED, kernel
 from quotewright.domain.quotes import TARGET, VIEW
 from quotewright.domain.strategy import Strategy
+from quotewright.domain.tables import function_caller
 
 numba: Any = _numba
 
 SIGNATURE = types.void(numba.from_dtype(VIEW), types.float64[::1], types.float64[::1], numba.from_dtype(TARGET))
+
+call_decision = function_caller(SIGNATURE)
+"""`call_decision(functions, index, view, params, memory, target)`, for kernels."""
 
 
 def compile_decision(strategy: Strategy) -> Any:
@@ -39,17 +44,25 @@ def compile_decision(strategy: Strategy) -> Any:
 
 
 def bind_functions(strategies: Sequence[Strategy], told: Callable[[str], None] | None = None) -> Any:
-    """A list of decision functions for the loop; `told` hears which strategy is being compiled."""
-    functions = no_functions()
+    """The table of decision functions for the loop; `told` hears which strategy is being compiled."""
+    functions: list[Any] = []
     for strategy in strategies:
         if told is not None:
             told(strategy.name)
         functions.append(compile_decision(strategy))
-    return functions
+    return functions if INTERPRETED else np.array([_address(function) for function in functions], np.int64)
 
 
 def no_functions() -> Any:
-    """An empty list of decision functions, of the type the loop takes."""
-    if INTERPRETED:
-        return []
-    return numba.typed.List.empty_list(types.FunctionType(SIGNATURE))
+    """An empty table of decision functions."""
+    return bind_functions([])
+
+
+def _address(dispatcher: Any) -> int:
+    """Where the compiled function with C's calling convention begins; it stays there while the process lives."""
+    compiled = dispatcher.overloads[SIGNATURE.args]
+    _kept.append(dispatcher)
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+
+
+_kept: list[Any] = []  # an address keeps nothing alive

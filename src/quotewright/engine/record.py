@@ -11,14 +11,15 @@ from quotewright.domain.kernel import subkernel
 def next_record(state: Any, leg: int, kind: int) -> int:
     """Index of the next journal row, cleared, numbered and stamped; `leg` -1 for records of no leg.
 
-    An index, because a record returned by a kernel is a copy.
+    An index, because a record returned by a kernel is a copy. Kinds that are not kept all go to the last row.
     """
     engine = state.engine[0]
-    index = engine.journal_rows
+    kept = (engine.keep >> kind) & 1
+    index = engine.journal_rows if kept else len(state.journal) - 1
     row = state.journal[index]
-    engine.journal_rows += 1
+    engine.journal_rows += kept
     row.seq = engine.seq
-    engine.seq += 1
+    engine.seq += kept
     row.ts = engine.now
     row.kind = kind
     if leg >= 0:

@@ -2,6 +2,10 @@
 
 Levels near the market live in a window of ticks (a direct index, with a three-level bitmap to find the next
 occupied tick); all others in a hash table, so that no level is ever dropped. The window follows the market.
+
+The two sides share every array, bids first. A bid's *rank* is its price, an ask's TOP minus its price: the higher, the
+better, on either side, and 0 is no level. So the path of every row asks neither which side it changes nor whether a
+level comes or goes, which no branch predictor could know.
 """
 
 from __future__ import annotations
@@ -14,8 +18,10 @@ from quotewright.domain.events import ASK, BID
 from quotewright.domain.kernel import highest_bit, inlined, lowest_bit, subkernel
 
 WINDOW = 32_768  # ticks; 32 cubed, one bitmap word of 32 bits on each of three levels
+MARKS = 1 + 32 + 1024
 FAR = 131_072  # slots for levels outside the window
 FAR_MOST = FAR * 9 // 10
+TOP = 2**62  # above every price
 
 OK = 0
 BOOK_FULL = 1  # more levels outside the window than FAR_MOST
@@ -24,10 +30,15 @@ BOOK = np.dtype(
     [
         ("valid", "i8"),
         ("clearing", "i8"),  # the update in progress began with CLEAR
+        ("printed", "i8"),  # it has a trade
         ("bid", "i8"),  # the touch, ticks and lots; price 0 when the side is empty
         ("bid_qty", "i8"),
         ("ask", "i8"),
         ("ask_qty", "i8"),
+        ("depth_bid", "i8"),  # the best of the depth book after the last depth update, likewise
+        ("depth_bid_qty", "i8"),
+        ("depth_ask", "i8"),
+        ("depth_ask_qty", "i8"),
         ("mid2", "i8"),  # bid + ask when the touch was last usable; 0 before
         ("depth_seq", "i8"),
         ("best_seq", "i8"),
@@ -38,16 +49,11 @@ BOOK = np.dtype(
         ("last_qty", "i8"),
         ("last_side", "i8"),
         ("l3", "i8"),  # 1: levels are sums of orders, BEST rows are ignored
-        ("best_bid", "i8"),  # best of the depth book; 0 when empty
-        ("best_ask", "i8"),
-        ("bid_levels", "i8"),
-        ("ask_levels", "i8"),
-        ("origin", "i8"),  # tick of window index 0; 0 before the first level
+        ("origin", "i8"),  # tick of window index 0
         ("far_used", "i8"),
-        ("bids", "i8", (WINDOW,)),
-        ("asks", "i8", (WINDOW,)),
-        ("bid_bits", "i8", (1 + 32 + 1024,)),  # levels 0 (one word), 1 (32), 2 (1024) of the bitmap
-        ("ask_bits", "i8", (1 + 32 + 1024,)),
+        ("best", "i8", (2,)),  # rank of the best level of each side; 0 when there is none
+        ("lots", "i8", (2 * WINDOW,)),
+        ("marks", "i8", (2 * MARKS,)),  # per side the bitmap's levels 0 (one word), 1 (32), 2 (1024)
         ("far_key", "i8", (FAR,)),  # price × 2 + (1 for bids); 0 is free
         ("far_qty", "i8", (FAR,)),
     ],
@@ -55,69 +61,107 @@ BOOK = np.dtype(
 )
 
 
-@subkernel
-def _mark(bits: Any, index: int) -> None:
-    bits[33 + (index >> 5)] |= 1 << (index & 31)
-    bits[1 + (index >> 10)] |= 1 << ((index >> 5) & 31)
-    bits[0] |= 1 << (index >> 10)
+@inlined
+def side_index(side: int) -> int:
+    """0 for BID, 1 for ASK."""
+    return (1 - int(side)) >> 1
+
+
+@inlined
+def _rank(side: int, price: int) -> int:
+    return price * side + side_index(side) * TOP
+
+
+@inlined
+def _price(side: int, rank: int) -> int:
+    """Price of a rank; 0 of rank 0."""
+    return (rank - side_index(side) * TOP) * side if rank > 0 else 0
+
+
+@inlined
+def best_level(book: Any, side: int) -> int:
+    """Best price of the depth book on a side; 0 when it is empty."""
+    return _price(side, book.best[side_index(side)])
+
+
+@inlined
+def _mark(marks: Any, base: int, index: int, present: bool) -> None:
+    """Set or clear the mark of one index; `base` is where the side's bitmap begins."""
+    at = base + 33 + (index >> 5)
+    bit = 1 << (index & 31)
+    before = marks[at]
+    after = (before & ~bit) | (bit if present else 0)
+    marks[at] = after
+    if (before == 0) != (after == 0):
+        _mark_above_words(marks, base, index, present)
 
 
 @subkernel
-def _unmark(bits: Any, index: int) -> None:
-    bits[33 + (index >> 5)] &= ~(1 << (index & 31))
-    if bits[33 + (index >> 5)] == 0:
-        bits[1 + (index >> 10)] &= ~(1 << ((index >> 5) & 31))
-        if bits[1 + (index >> 10)] == 0:
-            bits[0] &= ~(1 << (index >> 10))
+def _mark_above_words(marks: Any, base: int, index: int, present: bool) -> None:
+    """Pass on to the upper levels of the bitmap that a word became used or unused."""
+    middle = base + 1 + (index >> 10)
+    bit = 1 << ((index >> 5) & 31)
+    if present:
+        marks[middle] |= bit
+        marks[base] |= 1 << (index >> 10)
+        return
+    marks[middle] &= ~bit
+    if marks[middle] == 0:
+        marks[base] &= ~(1 << (index >> 10))
 
 
 @subkernel
-def _marked_below(bits: Any, index: int) -> int:
+def _marked_below(marks: Any, base: int, index: int) -> int:
     """Highest marked index below `index` (0..WINDOW), or -1."""
     if index <= 0:
         return -1
     index -= 1
-    word = bits[33 + (index >> 5)] & ((2 << (index & 31)) - 1)
+    word = marks[base + 33 + (index >> 5)] & ((2 << (index & 31)) - 1)
     if word != 0:
         return (index >> 5 << 5) + highest_bit(word)
     middle = index >> 5
-    word = bits[1 + (middle >> 5)] & ((1 << (middle & 31)) - 1)
+    word = marks[base + 1 + (middle >> 5)] & ((1 << (middle & 31)) - 1)
     if word != 0:
         middle = (middle >> 5 << 5) + highest_bit(word)
-        return (middle << 5) + highest_bit(bits[33 + middle])
-    word = bits[0] & ((1 << (middle >> 5)) - 1)
+        return (middle << 5) + highest_bit(marks[base + 33 + middle])
+    word = marks[base] & ((1 << (middle >> 5)) - 1)
     if word != 0:
         top = highest_bit(word)
-        middle = (top << 5) + highest_bit(bits[1 + top])
-        return (middle << 5) + highest_bit(bits[33 + middle])
+        middle = (top << 5) + highest_bit(marks[base + 1 + top])
+        return (middle << 5) + highest_bit(marks[base + 33 + middle])
     return -1
 
 
 @subkernel
-def _marked_above(bits: Any, index: int) -> int:
+def _marked_above(marks: Any, base: int, index: int) -> int:
     """Lowest marked index above `index` (-1..WINDOW-1), or -1."""
     index += 1
     if index >= WINDOW:
         return -1
-    word = bits[33 + (index >> 5)] >> (index & 31)
+    word = marks[base + 33 + (index >> 5)] >> (index & 31)
     if word != 0:
         return index + lowest_bit(word)
     middle = (index >> 5) + 1
     if middle & 31:
-        word = bits[1 + (middle >> 5)] >> (middle & 31)
+        word = marks[base + 1 + (middle >> 5)] >> (middle & 31)
         if word != 0:
             middle += lowest_bit(word)
-            return (middle << 5) + lowest_bit(bits[33 + middle])
+            return (middle << 5) + lowest_bit(marks[base + 33 + middle])
         middle = ((middle >> 5) + 1) << 5
     top = middle >> 5
     if top >= 32:
         return -1
-    word = bits[0] >> top
+    word = marks[base] >> top
     if word != 0:
         top += lowest_bit(word)
-        middle = (top << 5) + lowest_bit(bits[1 + top])
-        return (middle << 5) + lowest_bit(bits[33 + middle])
+        middle = (top << 5) + lowest_bit(marks[base + 1 + top])
+        return (middle << 5) + lowest_bit(marks[base + 33 + middle])
     return -1
+
+
+@subkernel
+def _key(side: int, price: int) -> int:
+    return price * 2 + 1 - side_index(side)
 
 
 @subkernel
@@ -157,21 +201,17 @@ def _far_remove(book: Any, slot: int) -> None:
 
 @subkernel
 def _far_best(book: Any, side: int, below: int) -> int:
-    """Best far price on `side` that is strictly worse than `below` (0: no bound), or 0."""
+    """Best far rank on `side` that is strictly below the rank `below`, or 0."""
     best = 0
     if book.far_used == 0:
         return 0
-    parity = 1 if side == BID else 0
+    parity = _key(side, 0)
     for slot in range(FAR):
         key = book.far_key[slot]
-        if key == 0 or (key & 1) != parity:
-            continue
-        price = key >> 1
-        if side == BID:
-            if (below == 0 or price < below) and price > best:
-                best = price
-        elif (below == 0 or price > below) and (best == 0 or price < best):
-            best = price
+        if key != 0 and (key & 1) == parity:
+            rank = _rank(side, key >> 1)
+            if best < rank < below:
+                best = rank
     return best
 
 
@@ -180,76 +220,75 @@ def level_qty(book: Any, side: int, price: int) -> int:
     """Lots of the depth book at a price, 0 if the level is empty."""
     index = price - book.origin
     if 0 <= index < WINDOW:
-        return book.bids[index] if side == BID else book.asks[index]
+        return book.lots[side_index(side) * WINDOW + index]
     if book.far_used == 0:
         return 0
-    slot = _far_slot(book, price * 2 + (1 if side == BID else 0))
-    return book.far_qty[slot]
+    return book.far_qty[_far_slot(book, _key(side, price))]
+
+
+@subkernel
+def _next_rank(book: Any, side: int, price: int) -> int:
+    """Rank of the next occupied level strictly worse than `price`, or 0."""
+    index = price - book.origin
+    base = side_index(side) * MARKS
+    if side == BID:
+        found = _marked_below(book.marks, base, min(max(index, 0), WINDOW))
+        settled = index <= WINDOW
+    else:
+        found = _marked_above(book.marks, base, max(min(index, WINDOW - 1), -1))
+        settled = index >= -1
+    near = _rank(side, book.origin + found) if found >= 0 else 0
+    if book.far_used == 0 or (found >= 0 and settled):
+        return near
+    return max(near, _far_best(book, side, _rank(side, price)))
 
 
 @subkernel
 def next_level(book: Any, side: int, price: int) -> int:
     """Next occupied price of the depth book strictly worse than `price`, or 0."""
-    index = price - book.origin
-    if side == BID:
-        found = _marked_below(book.bid_bits, min(max(index, 0), WINDOW))
-        near = book.origin + found if found >= 0 else 0
-        if book.far_used == 0 or (near > 0 and index <= WINDOW):
-            return near
-        return max(near, _far_best(book, side, price))
-    found = _marked_above(book.ask_bits, max(min(index, WINDOW - 1), -1))
-    near = book.origin + found if found >= 0 else 0
-    if book.far_used == 0 or (near > 0 and index >= -1):
-        return near
-    far = _far_best(book, side, price)
-    return far if near == 0 or 0 < far < near else near
+    return _price(side, _next_rank(book, side, price))
 
 
-@inlined
-def _place_level(book: Any, side: int, price: int, qty: int) -> int:
-    """Write a level without looking at best prices; returns its quantity before, or -1 when full."""
-    index = price - book.origin
-    if 0 <= index < WINDOW:
-        levels = book.bids if side == BID else book.asks
-        bits = book.bid_bits if side == BID else book.ask_bits
-        before = levels[index]
-        levels[index] = qty
-        if before == 0 and qty > 0:
-            _mark(bits, index)
-        elif before > 0 and qty == 0:
-            _unmark(bits, index)
-        return before
-    slot = _far_slot(book, price * 2 + (1 if side == BID else 0))
+@subkernel
+def _place_far(book: Any, side: int, price: int, qty: int) -> int:
+    """Write a level outside the window, which the first level of all puts around itself; returns OK or BOOK_FULL."""
+    if book.origin == 0 and qty > 0:
+        status = _recentre(book, price)
+        index = price - book.origin
+        book.lots[side_index(side) * WINDOW + index] = qty
+        _mark(book.marks, side_index(side) * MARKS, index, True)
+        return status
+    key = _key(side, price)
+    slot = _far_slot(book, key)
     before = book.far_qty[slot]
     if qty > 0:
         if before == 0:
             if book.far_used >= FAR_MOST:
-                return -1
+                return BOOK_FULL
             book.far_used += 1
-            book.far_key[slot] = price * 2 + (1 if side == BID else 0)
+            book.far_key[slot] = key
         book.far_qty[slot] = qty
     elif before > 0:
         _far_remove(book, slot)
-    return before
+    return OK
 
 
 @subkernel
 def _empty_window(book: Any, side: int) -> int:
     """Move every level of one side from the window to the far table."""
-    levels = book.bids if side == BID else book.asks
-    bits = book.bid_bits if side == BID else book.ask_bits
-    index = _marked_above(bits, -1)
+    s = side_index(side)
+    index = _marked_above(book.marks, s * MARKS, -1)
     while index >= 0:
         if book.far_used >= FAR_MOST:
             return BOOK_FULL
-        key = (book.origin + index) * 2 + (1 if side == BID else 0)
+        key = _key(side, book.origin + index)
         slot = _far_slot(book, key)
         book.far_key[slot] = key
-        book.far_qty[slot] = levels[index]
+        book.far_qty[slot] = book.lots[s * WINDOW + index]
         book.far_used += 1
-        levels[index] = 0
-        _unmark(bits, index)
-        index = _marked_above(bits, index)
+        book.lots[s * WINDOW + index] = 0
+        _mark(book.marks, s * MARKS, index, False)
+        index = _marked_above(book.marks, s * MARKS, index)
     return OK
 
 
@@ -264,13 +303,9 @@ def _recentre(book: Any, price: int) -> int:
         key = book.far_key[slot]
         index = (key >> 1) - book.origin
         if key != 0 and 0 <= index < WINDOW:
-            qty = book.far_qty[slot]
-            if key & 1:
-                book.bids[index] = qty
-                _mark(book.bid_bits, index)
-            else:
-                book.asks[index] = qty
-                _mark(book.ask_bits, index)
+            s = 1 - (key & 1)
+            book.lots[s * WINDOW + index] = book.far_qty[slot]
+            _mark(book.marks, s * MARKS, index, True)
             _far_remove(book, slot)  # the slot now holds another key, or none: look at it again
             if book.far_key[slot] == 0:
                 slot += 1
@@ -282,31 +317,38 @@ def _recentre(book: Any, price: int) -> int:
 @inlined
 def set_level(book: Any, side: int, price: int, qty: int) -> int:
     """Set the lots resting at a price (0 removes the level); returns OK or BOOK_FULL."""
-    if book.origin == 0:
-        book.origin = price - WINDOW // 2
-    before = _place_level(book, side, price, qty)
-    if before < 0:
-        return BOOK_FULL
-    if side == BID:
-        if qty > 0:
-            if before == 0:
-                book.bid_levels += 1
-            if price > book.best_bid:
-                book.best_bid = price
-        elif before > 0:
-            book.bid_levels -= 1
-            if price == book.best_bid:
-                book.best_bid = next_level(book, BID, price)
-    elif qty > 0:
-        if before == 0:
-            book.ask_levels += 1
-        if book.best_ask == 0 or price < book.best_ask:
-            book.best_ask = price
-    elif before > 0:
-        book.ask_levels -= 1
-        if price == book.best_ask:
-            book.best_ask = next_level(book, ASK, price)
-    return OK
+    s = side_index(side)
+    index = price - book.origin
+    status = OK
+    if 0 <= index < WINDOW:
+        book.lots[s * WINDOW + index] = qty
+        _mark(book.marks, s * MARKS, index, qty > 0)
+    else:
+        status = _place_far(book, side, price, qty)
+    rank = _rank(side, price)
+    best = book.best[s]
+    if (rank == best) & (qty == 0):  # one branch: that a row is at the best price is no surprise, that it empties it is
+        book.best[s] = _next_rank(book, side, price)
+    else:
+        book.best[s] = max(best, rank if qty > 0 else 0)
+    return status
+
+
+@subkernel
+def count_levels(book: Any, side: int) -> int:
+    """How many levels a side has."""
+    count = 0
+    s = side_index(side)
+    index = _marked_above(book.marks, s * MARKS, -1)
+    while index >= 0:
+        count += 1
+        index = _marked_above(book.marks, s * MARKS, index)
+    if book.far_used > 0:
+        for slot in range(FAR):
+            key = book.far_key[slot]
+            if key != 0 and (key & 1) == 1 - s:
+                count += 1
+    return count
 
 
 @subkernel
@@ -316,27 +358,20 @@ def clear_levels(book: Any) -> None:
         book.far_key[:] = 0
         book.far_qty[:] = 0
     book.far_used = 0
-    index = _marked_above(book.bid_bits, -1)
-    while index >= 0:
-        book.bids[index] = 0
-        _unmark(book.bid_bits, index)
-        index = _marked_above(book.bid_bits, index)
-    index = _marked_above(book.ask_bits, -1)
-    while index >= 0:
-        book.asks[index] = 0
-        _unmark(book.ask_bits, index)
-        index = _marked_above(book.ask_bits, index)
-    book.best_bid = 0
-    book.best_ask = 0
-    book.bid_levels = 0
-    book.ask_levels = 0
+    for s in range(2):
+        index = _marked_above(book.marks, s * MARKS, -1)
+        while index >= 0:
+            book.lots[s * WINDOW + index] = 0
+            _mark(book.marks, s * MARKS, index, False)
+            index = _marked_above(book.marks, s * MARKS, index)
+        book.best[s] = 0
 
 
 @subkernel
 def follow_market(book: Any) -> int:
     """Re-centre the window when a plausible best price has left it; returns OK or BOOK_FULL."""
-    bid = book.best_bid
-    ask = book.best_ask
+    bid = best_level(book, BID)
+    ask = best_level(book, ASK)
     middle = (bid + ask) // 2 if bid > 0 and ask > 0 else max(bid, ask)
     if middle == 0 or (bid > 0 and ask > 0 and abs(ask - bid) > WINDOW // 4):
         return OK

@@ -13,6 +13,7 @@ from quotewright.domain.events import (
     ADD,
     ASK,
     BEST,
+    BID,
     CHANGE,
     CLEAR,
     DELETE,
@@ -27,7 +28,7 @@ from quotewright.domain.kernel import kernel, subkernel
 from quotewright.market.book import apply_row, finish_update
 from quotewright.market.l3 import L3_DUPLICATE, L3_UNKNOWN, apply_order_row
 from quotewright.market.latency_counts import count_latency
-from quotewright.market.levels import OK
+from quotewright.market.levels import OK, best_level
 
 SECOND = 10**9
 TRADE_IDS = 1 << 20  # places to remember trade ids in, each by its last bits
@@ -192,13 +193,15 @@ def _apply(count: Any, book: Any, orders: Any, row: Any) -> int:
 @subkernel
 def _depth(count: Any, book: Any, seq: int, snapshot: int) -> None:
     """Judge the depth book after a depth update."""
+    bid = best_level(book, BID)
+    ask = best_level(book, ASK)
     if book.valid == 0:
         count.invalid += 1
-    elif book.best_bid == 0 or book.best_ask == 0:
+    elif bid == 0 or ask == 0:
         count.one_sided += 1
-    elif book.best_bid > book.best_ask:
+    elif bid > ask:
         count.crossed += 1
-    elif book.best_bid == book.best_ask:
+    elif bid == ask:
         count.locked += 1
     if seq == 0:
         return

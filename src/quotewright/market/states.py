@@ -11,7 +11,7 @@ from quotewright.domain.events import ADD, ASK, BID, CHANGE, CLEAR, DELETE, LAST
 from quotewright.domain.kernel import as_records, kernel, records
 from quotewright.market.book import apply_row, finish_update
 from quotewright.market.l3 import L3_DUPLICATE, L3_UNKNOWN, ORDER_BOOK, apply_order_row
-from quotewright.market.levels import BOOK, OK, level_qty, next_level
+from quotewright.market.levels import BOOK, OK, best_level, count_levels, level_qty, next_level
 
 
 class BookState(NamedTuple):
@@ -58,7 +58,7 @@ def _advance(rows: Any, first: int, books: Any, orders: Any, counter: Any, every
 def _top(books: Any, side: int, depth: int, prices: Any, quantities: Any) -> int:
     """Fill in the best `depth` levels of a side; returns how many there are."""
     book = books[0]
-    price = book.best_bid if side == BID else book.best_ask
+    price = best_level(book, side)
     found = 0
     while price > 0 and found < depth:
         prices[found] = price
@@ -66,6 +66,11 @@ def _top(books: Any, side: int, depth: int, prices: Any, quantities: Any) -> int
         found += 1
         price = next_level(book, side, price)
     return found
+
+
+@kernel
+def _count(books: Any, side: int) -> int:
+    return count_levels(books[0], side)
 
 
 def book_states(chunks: Iterable[EventArray], every: int, depth: int, *, l3: bool) -> Iterator[BookState]:
@@ -91,8 +96,8 @@ def book_states(chunks: Iterable[EventArray], every: int, depth: int, *, l3: boo
                 yield BookState(
                     int(row["local_ts"]),
                     int(row["seq"]),
-                    int(books[0]["bid_levels"]),
-                    int(books[0]["ask_levels"]),
+                    int(_count(books, BID)),
+                    int(_count(books, ASK)),
                     _levels(books, BID, depth),
                     _levels(books, ASK, depth),
                 )

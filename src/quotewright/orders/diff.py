@@ -28,42 +28,53 @@ ACTION = np.dtype(
 
 
 @subkernel
-def _find_target(prices: Any, rest: Any, count: int, price: int, tolerance: int) -> int:
+def _find_target(target: Any, side: int, price: int, tolerance: int) -> int:
     """Index of the nearest wanted price within tolerance that still wants quantity, or -1."""
     found = -1
     nearest = tolerance + 1
-    for i in range(count):
-        distance = abs(prices[i] - price)
-        if rest[i] > 0 and distance < nearest:
+    for i in range(target.bids if side == BID else target.asks):
+        wanted = target.bid_price[i] if side == BID else target.ask_price[i]
+        rest = target.bid_qty[i] if side == BID else target.ask_qty[i]
+        distance = abs(wanted - price)
+        if rest > 0 and distance < nearest:
             found = i
             nearest = distance
     return found
 
 
 @subkernel
-def _keep_or_cancel(
-    orders: Any, slot: int, prices: Any, rest: Any, count: int, rules: Any, actions: Any, used: int
-) -> int:
+def _want(target: Any, side: int, i: int, rest: int) -> None:
+    """Note what a wanted price still lacks."""
+    if side == BID:
+        target.bid_qty[i] = rest
+    else:
+        target.ask_qty[i] = rest
+
+
+@subkernel
+def _keep_or_cancel(orders: Any, slot: int, target: Any, rules: Any, actions: Any, used: int) -> int:
     order = orders[slot]
-    i = _find_target(prices, rest, count, order.price, rules.price_tolerance)
+    side = order.side
+    i = _find_target(target, side, order.price, rules.price_tolerance)
     if i < 0:
         actions[used].kind = CANCEL_ORDER
         actions[used].slot = slot
         return used + 1
+    rest = target.bid_qty[i] if side == BID else target.ask_qty[i]
     expected = order.qty - order.filled
-    if expected <= rest[i]:
-        missing = rest[i] - expected
-        rest[i] = 0 if missing * 1000 <= rest[i] * rules.qty_tolerance else missing
+    if expected <= rest:
+        missing = rest - expected
+        _want(target, side, i, 0 if missing * 1000 <= rest * rules.qty_tolerance else missing)
         return used
-    surplus = expected - rest[i]
+    surplus = expected - rest
     if surplus * 1000 <= expected * rules.qty_tolerance or order.amending == 1:
-        rest[i] = 0
+        _want(target, side, i, 0)
         return used
     if rules.amend_keeps_priority == 1 and order.state == OPEN:
         actions[used].kind = AMEND_ORDER
         actions[used].slot = slot
-        actions[used].qty = order.filled + rest[i]
-        rest[i] = 0
+        actions[used].qty = order.filled + rest
+        _want(target, side, i, 0)
         return used + 1
     actions[used].kind = CANCEL_ORDER
     actions[used].slot = slot
@@ -82,14 +93,7 @@ def diff_quotes(orders: Any, first_order: int, target: Any, rules: Any, actions:
     while slot != NONE:
         order = orders[slot]
         if order.canceling == 0 and order.generation == 0:
-            if order.side == BID:
-                used = _keep_or_cancel(
-                    orders, slot, target.bid_price, target.bid_qty, target.bids, rules, actions, used
-                )
-            else:
-                used = _keep_or_cancel(
-                    orders, slot, target.ask_price, target.ask_qty, target.asks, rules, actions, used
-                )
+            used = _keep_or_cancel(orders, slot, target, rules, actions, used)
         slot = order.next
     for i in range(min(target.bids, MOST_QUOTES)):
         if target.bid_qty[i] > 0:

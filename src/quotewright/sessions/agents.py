@@ -19,6 +19,7 @@ _KEYS = (
     "world",
     "instruments",
     "interval_ms",
+    "phase_ms",
     "price_tolerance",
     "qty_tolerance",
 )
@@ -28,8 +29,8 @@ _KEYS = (
 class AgentSpec:
     """One agent: a strategy with its parameters and limits, in a world, on some of the session's instruments.
 
-    `instruments` empty means all of them. `interval_ms` 0 means the strategy's own. `price_tolerance` is in ticks,
-    `qty_tolerance` a share of the order.
+    `instruments` empty means all of them. `interval_ms` 0 means the strategy's own; `phase_ms`, less than the interval,
+    puts its timer off. `price_tolerance` is in ticks, `qty_tolerance` a share of the order.
     """
 
     name: str
@@ -39,6 +40,7 @@ class AgentSpec:
     world: str = ""  # empty: a world of its own
     instruments: tuple[str, ...] = ()
     interval_ms: float = 0.0
+    phase_ms: float = 0.0
     price_tolerance: int = 0
     qty_tolerance: float = 0.0
 
@@ -65,6 +67,9 @@ def agent_from_dict(given: Mapping[str, Any], number: int) -> AgentSpec:
     interval = _number(where, "interval_ms", given.get("interval_ms", 0.0))
     if interval != 0 and not 0.001 <= interval <= 86_400_000:
         raise InputError(f"{where}: interval_ms", interval, "must lie in [0.001, 86400000]")
+    phase = _number(where, "phase_ms", given.get("phase_ms", 0.0))
+    if phase < 0 or (interval > 0 and phase >= interval):
+        raise InputError(f"{where}: phase_ms", phase, "must be 0 or more, and less than the interval")
     instruments = given.get("instruments", ())
     if not isinstance(instruments, list | tuple):
         raise InputError(f"{where}: instruments", instruments, "must be a list of VENUE:SYMBOL")
@@ -76,6 +81,7 @@ def agent_from_dict(given: Mapping[str, Any], number: int) -> AgentSpec:
         world=str(given.get("world", "")),
         instruments=tuple(str(name) for name in cast(Sequence[object], instruments)),
         interval_ms=interval,
+        phase_ms=phase,
         price_tolerance=tolerance,
         qty_tolerance=share,
     )

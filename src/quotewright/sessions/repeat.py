@@ -20,7 +20,7 @@ from quotewright.sessions.agents import agent_from_dict
 from quotewright.sessions.replay import RUN_FILE, Progress, combined_hash, run
 from quotewright.sessions.venue_options import VenueOptions
 from quotewright.sessions.wiring import Wired, wire
-from quotewright.simulation.flight import push
+from quotewright.simulation.flight import RESPONSES, send_off
 from quotewright.simulation.loop import NOWHERE
 from quotewright.storage.feed import windows
 from quotewright.storage.journal import JOURNAL_FILE, JournalWriter, read_journal
@@ -91,16 +91,14 @@ def _deliver(wired: Wired, answers: npt.NDArray[Any]) -> None:
     """Queue the journaled answers as responses on their way home."""
     legs = {pair: leg for leg, pair in enumerate(wired.pairs)}
     venue = wired.venue
-    for number, row in enumerate(answers):
-        response = venue.responses[number]
-        for field in ("ts", "exch_ts", "order", "price", "qty", "leaves", "ahead", "kind", "side", "reason"):
+    for row in answers:
+        at = int(send_off(venue.flights[RESPONSES], venue.responses, venue.response_heap, int(row["ts"])))
+        response = venue.responses[at]
+        for field in ("exch_ts", "order", "price", "qty", "leaves", "ahead", "kind", "side", "reason"):
             response[field] = row[field]
-        response["seq"] = number
         response["leg"] = legs[int(row["agent"]), int(row["instrument"])]
         response["flags"] = int(row["flags"]) & FILL_TAKER
         response["slot"] = -1  # the loop finds it by the order's id
-        push(venue.response_heap, venue.responses, number)
-    venue.venue[0]["responses"] = len(answers)
 
 
 def _compare(known: npt.NDArray[Any], repeated: npt.NDArray[Any]) -> None:

@@ -14,17 +14,18 @@ import numpy.typing as npt
 
 from quotewright import __version__
 from quotewright.domain.errors import InputError
-from quotewright.domain.events import EVENT, Kind
+from quotewright.domain.events import Kind
 from quotewright.domain.journal import JOURNAL
 from quotewright.domain.kernel import as_records
-from quotewright.engine.state import NEVER, journal_margin
+from quotewright.engine.state import NEVER, journal_room
 from quotewright.engine.step import on_end
 from quotewright.sessions.agents import AgentSpec
 from quotewright.sessions.assumptions import assumptions_of
 from quotewright.sessions.provenance import code_hash
 from quotewright.sessions.venue_options import VenueOptions
 from quotewright.sessions.wiring import Wired, wire
-from quotewright.simulation.loop import DONE, EMPTY_JOURNAL, TO_VENUE, run_window
+from quotewright.simulation.loop import DONE, EMPTY_JOURNAL, MORE_ROOM, NOWHERE, TO_VENUE, repeat_window, run_window
+from quotewright.simulation.state import make_room_for_updates
 from quotewright.simulation.status import raise_for_status
 from quotewright.storage.feed import Window, windows
 from quotewright.storage.journal import JOURNAL_FILE, JournalWriter
@@ -96,18 +97,23 @@ def run(
     """Drive the loop over windows of the feed; returns first and last home time (ns)."""
     state, venue = wired.state, wired.venue
     engine = state.engine[0]
-    room = len(state.journal) - journal_margin(len(state.legs), len(state.orders))
+    room = journal_room(state)
     last = 0
-    nothing = np.zeros(0, EVENT)
     for window in feed:
-        exch = window.exch if mode == TO_VENUE else nothing
         venue.venue[0]["exch_next"] = 0
         venue.venue[0]["local_next"] = 0
+        venue.venue[0]["one_order"] = int(window.exch is window.local)
         last = min(window.until, int(window.local["local_ts"][-1]) + 1 if len(window.local) else last)
         until = last if window.until > NEVER // 2 else window.until
+        exch, local = as_records(window.exch), as_records(window.local)
         status = EMPTY_JOURNAL
-        while status == EMPTY_JOURNAL:
-            status = run_window(state, venue, as_records(exch), as_records(window.local), until, mode, room)
+        while status in (EMPTY_JOURNAL, MORE_ROOM):
+            if status == MORE_ROOM:
+                make_room_for_updates(venue)
+            if mode == NOWHERE:
+                status = repeat_window(state, venue, local, until, room)
+            else:
+                status = run_window(state, venue, exch, local, until, room)
             _empty_journal(wired, journal)
         if status != DONE:
             raise_for_status(status)

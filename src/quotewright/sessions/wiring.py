@@ -11,7 +11,7 @@ import numpy as np
 
 from quotewright.domain.errors import DataError, InputError
 from quotewright.domain.instrument import INSTRUMENT
-from quotewright.domain.journal import POST_ONLY
+from quotewright.domain.journal import KEEP_ALL, POST_ONLY
 from quotewright.domain.kernel import as_records
 from quotewright.domain.strategy import Strategy
 from quotewright.engine.functions import compile_decision, no_functions
@@ -45,8 +45,12 @@ def wire(
     mark_interval_ns: int,
     told: Callable[[str], None] | None = None,
     in_flight: int = 65_536,
+    keep: int = KEEP_ALL,
 ) -> Wired:
-    """Bind agents to instruments, strategies and limits; `told` hears which strategy is being compiled."""
+    """Bind agents to instruments, strategies and limits; `told` hears which strategy is being compiled.
+
+    `keep` says which kinds of records are journaled (domain.journal); it changes nothing else.
+    """
     check_names(agents)
     names = [dataset.name for dataset in datasets]
     venues = sorted({dataset.instrument.venue for dataset in datasets})
@@ -66,6 +70,9 @@ def wire(
         bound = strategy.bind(agent.params)
         for index in _instruments_of(agent, names):
             instrument = datasets[index].instrument
+            interval = int(agent.interval_ms * MILLISECOND) or strategy.interval
+            if not 0 <= agent.phase_ms * MILLISECOND < interval:
+                raise InputError(f"agent {agent.name}: phase_ms", agent.phase_ms, "must be less than the interval")
             rows.append(
                 {
                     "agent": number,
@@ -75,7 +82,8 @@ def wire(
                     "params_from": cells,
                     "params_to": cells + len(bound),
                     "triggers": strategy.triggers,
-                    "interval": int(agent.interval_ms * MILLISECOND) or strategy.interval,
+                    "interval": interval,
+                    "phase": int(agent.phase_ms * MILLISECOND),
                     "price_tolerance": agent.price_tolerance,
                     "qty_tolerance": int(agent.qty_tolerance * 1000),
                     "amend_keeps_priority": int(instrument.amend_keeps_priority),
@@ -95,13 +103,16 @@ def wire(
         np.concatenate(params) if params else np.zeros(1),
         _decisions(list(distinct.values()), told),
         mark_interval=mark_interval_ns,
+        keep=keep,
     )
+    latency = options.latency()
+    state.engine[0]["together"] = int(latency.entry.min() > 0)
     venue = new_venue(
         as_records(instruments),
         is_l3,
         [(row["world"], row["instrument"]) for row in rows],
         len(state.orders),
-        options.latency(),
+        latency,
         queue_model=QUEUE_MODELS[options.queue_model],
         power=options.power,
         seed=seed,

@@ -7,8 +7,9 @@ from typing import Any
 from quotewright.domain.journal import FILL_TAKER, Record
 from quotewright.domain.kernel import subkernel
 from quotewright.market.book import next_price
-from quotewright.simulation.flight import IN_FLIGHT_FULL, latency_of, push
-from quotewright.simulation.queues import available, consume, reaches, unrest_order
+from quotewright.simulation.flight import IN_FLIGHT_FULL, RESPONSES, latency_of, send_off
+from quotewright.simulation.own_orders import reaches, unrest_order
+from quotewright.simulation.taken import available, take_from
 
 CANCELED = int(Record.CANCELED)
 FILL = int(Record.FILL)
@@ -17,17 +18,14 @@ FILL = int(Record.FILL)
 @subkernel
 def respond(vs: Any, now: int, kind: int, order: int, slot: int, leg: int, side: int, reason: int) -> int:
     """Send a response on its way home; the caller fills in what the kind needs, at the index returned."""
-    venue = vs.venue[0]
-    if venue.responses >= len(vs.responses) - 1:
-        venue.status = IN_FLIGHT_FULL
-        venue.responses -= 1
-    index = vs.response_heap[venue.responses]
-    response = vs.responses[index]
     mine = vs.legs[leg]
     mine.responses += 1
-    response.ts = now + latency_of(vs, vs.response, now, mine.responses)
-    response.seq = venue.response_seq
-    venue.response_seq += 1
+    due = now + latency_of(vs, vs.response, now, mine.responses)
+    index = send_off(vs.flights[RESPONSES], vs.responses, vs.response_heap, due)
+    if index < 0:
+        vs.venue[0].status = IN_FLIGHT_FULL
+        index = 0
+    response = vs.responses[index]
     response.exch_ts = now
     response.order = order
     response.price = 0
@@ -40,8 +38,6 @@ def respond(vs: Any, now: int, kind: int, order: int, slot: int, leg: int, side:
     response.side = side
     response.reason = reason
     response["flags"] = 0
-    push(vs.response_heap, vs.responses, venue.responses)
-    venue.responses += 1
     return index
 
 
@@ -89,7 +85,7 @@ def walk(vs: Any, now: int, slot: int, taker: int) -> None:
     while wanted > 0 and price > 0 and reaches(order.side, order.price, price):
         qty = min(wanted, available(vs, order.world, order.instrument, opposite, price))
         if qty > 0:
-            consume(vs, order.world, order.instrument, opposite, price, qty)
+            take_from(vs, order.world, order.instrument, opposite, price, qty)
             wanted -= qty
             if taker:
                 _fill(vs, now, slot, price, qty, 1)

@@ -10,7 +10,8 @@ from quotewright.domain.kernel import subkernel
 from quotewright.domain.messages import CANCEL, PLACE
 from quotewright.market.book import touch_qty
 from quotewright.simulation.fills import respond, take_off, walk
-from quotewright.simulation.queues import available_within, queue_of, reaches, rest_order
+from quotewright.simulation.own_orders import meets_own, reaches, rest_order
+from quotewright.simulation.taken import available_within
 
 ACCEPTED = int(Record.ACCEPTED)
 REJECTED = int(Record.REJECTED)
@@ -67,13 +68,8 @@ def _refusal(vs: Any, message: Any, world: int, instrument: int, price: int) -> 
     touch = book.ask if side == BID else book.bid
     if message["flags"] & POST_ONLY and touch > 0 and reaches(side, price, touch):
         return R_POST_ONLY
-    slot = vs.queues[queue_of(instrument, -side)].first
-    while slot >= 0:
-        if not reaches(side, price, vs.resting[slot].price):
-            break
-        if vs.resting[slot].world == world:
-            return R_SELF_TRADE
-        slot = vs.resting[slot].next
+    if meets_own(vs, vs.legs[message.leg].account, side, price):
+        return R_SELF_TRADE
     if message["flags"] & FOK and available_within(vs, world, instrument, -side, price, message.qty) < message.qty:
         return R_FOK
     return 0
@@ -104,21 +100,16 @@ def _on_place(vs: Any, message: Any, now: int) -> None:
     order.qty = message.qty
     order.filled = 0
     order.leaves = message.qty
-    order.seen = touch_qty(book, side, price)
-    order.ahead = order.seen
-    order.ahead_at_entry = order.seen
-    order.traded = 0
+    order.ahead_at_entry = touch_qty(book, side, price)
     order.leg = leg
     order.world = world
+    order.account = vs.legs[leg].account
     order.instrument = instrument
     order.side = side
-    if book.l3:
-        vs.l3[instrument].arrivals += 1
-        order.arrival = vs.l3[instrument].arrivals
     response = vs.responses[respond(vs, now, ACCEPTED, order.id, slot, leg, side, 0)]
     response.price = price
     response.qty = message.qty
-    response.ahead = order.ahead
+    response.ahead = order.ahead_at_entry
     if not message["flags"] & POST_ONLY:
         walk(vs, now, slot, 1)
     if order.leaves == 0:
@@ -129,4 +120,4 @@ def _on_place(vs: Any, message: Any, now: int) -> None:
         response.qty = order.filled
         order.id = 0
     else:
-        rest_order(vs, slot)
+        rest_order(vs, slot, order.ahead_at_entry)

@@ -1,47 +1,56 @@
 """The replay's loop: recorded market, venue and engine on one virtual timeline.
 
-It only moves records between the two sides in the stated order of time; every decision is the engine's and
-every fill the venue's. It returns when the window is used up, when the journal's buffer wants emptying, or on
-an error status, and can always be called again to go on.
+It only moves records between the two sides in the stated order of time; every decision is the engine's and every fill
+the venue's. It does not go from event to event: it looks for the next *moment* that concerns an agent (a message or a
+response that arrives, a timer, an update that makes something due), lets the market run up to it, first at the venue,
+then at home, and does what is due. An update that brings a response about, or will change what the engine may do, ends
+the run early, so that nothing is ever done too late.
+
+It returns when the window is used up, when the journal's buffer wants emptying, when a strategy in plain Python is
+asked, or on an error status, and can always be called again to go on.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from quotewright.domain.events import LAST
+from quotewright.domain.events import FUNDING, LAST, STATUS
 from quotewright.domain.kernel import inlined, kernel, subkernel
+from quotewright.engine.decide import go_on_deciding
+from quotewright.engine.responses import on_response
 from quotewright.engine.state import NEVER
-from quotewright.engine.step import on_market, on_response, on_start, on_timer
+from quotewright.engine.step import on_start
+from quotewright.engine.timers import markouts_until, on_timer
+from quotewright.engine.updates import on_row, on_update
+from quotewright.market.book import take_update
 from quotewright.market.levels import OK
 from quotewright.orders.states import find_order
-from quotewright.simulation.flight import IN_FLIGHT_FULL, latency_of, pop, push
+from quotewright.simulation.flight import IN_FLIGHT_FULL, MESSAGES, RESPONSES, latency_of, send_off, take_next
 from quotewright.simulation.incoming import on_message
-from quotewright.simulation.venue import on_event
+from quotewright.simulation.venue import NO_ROOM, REACHED, STOPPED, market_until, quiet_until, way_of
+
+TO_VENUE = 0  # a session's commands go to the replay venue
+NOWHERE = 1  # they are only journaled: the responses are already known
 
 DONE = 0
 EMPTY_JOURNAL = 100
-
-TO_VENUE = 0  # commands go to the replay venue
-NOWHERE = 1  # commands are only journaled: the responses are already known
+MORE_ROOM = 103  # more updates are on their way home than there is room for: see `make_room_for_updates`
+ASK_PYTHON = 104  # `engine.due_leg` is asked; its target is read when the loop goes on
 
 
 @subkernel
 def _send_outbox(state: Any, vs: Any) -> int:
     """Put what the engine wants sent on its way, each message with its own latency."""
     engine = state.engine[0]
-    venue = vs.venue[0]
     for i in range(engine.outbox_rows):
-        if venue.messages >= len(vs.messages):
-            return IN_FLIGHT_FULL
         sent = state.outbox[i]
-        slot = vs.message_heap[venue.messages]
-        message = vs.messages[slot]
         mine = vs.legs[sent.leg]
         mine.messages += 1
-        message.ts = sent.ts + latency_of(vs, vs.entry, sent.ts, mine.messages)
-        message.seq = venue.message_seq
-        venue.message_seq += 1
+        due = sent.ts + latency_of(vs, vs.entry, sent.ts, mine.messages)
+        slot = send_off(vs.flights[MESSAGES], vs.messages, vs.message_heap, due)
+        if slot < 0:
+            return IN_FLIGHT_FULL
+        message = vs.messages[slot]
         message.order = sent.order
         message.price = sent.price
         message.qty = sent.qty
@@ -50,89 +59,206 @@ def _send_outbox(state: Any, vs: Any) -> int:
         message["flags"] = sent["flags"]
         message.kind = sent.kind
         message.side = sent.side
-        push(vs.message_heap, vs.messages, venue.messages)
-        venue.messages += 1
     engine.outbox_rows = 0
     return OK
 
 
 @inlined
-def _update_at_venue(vs: Any, exch: Any) -> int:
-    """Apply one whole recorded update at the venue."""
+def _next_home(vs: Any, exch: Any, local: Any) -> int:
+    """When the next update comes home, if it is of this window."""
     venue = vs.venue[0]
-    status = OK
-    while venue.exch_next < len(exch):
-        row = exch[venue.exch_next]
-        venue.exch_next += 1
-        status = on_event(vs, row)
-        if status != OK or row["flags"] & LAST:
-            break
-    return status
+    if not venue.one_order:
+        return local[venue.local_next].local_ts if venue.local_next < len(local) else NEVER
+    way = vs.ways[0]
+    if way.head < way.tail:
+        return vs.updates[way.head & (venue.ring - 1)].local_ts
+    return exch[venue.exch_next].local_ts if venue.exch_next < len(exch) else NEVER
 
 
 @inlined
-def _update_at_home(state: Any, vs: Any, local: Any) -> int:
-    """Apply one whole recorded update at home."""
+def _take_home(state: Any, vs: Any, number: int) -> bool:
+    """Take in the next update of one way home; True if it made something due."""
+    engine = state.engine[0]
     venue = vs.venue[0]
+    way = vs.ways[number]
+    update = vs.updates[number * venue.ring + (way.head & (venue.ring - 1))]
+    way.head += 1
+    if update.local_ts > engine.next_markout:
+        markouts_until(state, update.local_ts - 1)
+    written = engine.seq
+    if engine.start == 0:
+        engine.now = update.local_ts
+        on_start(state)
+        written = -1
+    if update.snapshot or update.kind in (STATUS, FUNDING):
+        venue.rare -= 1
+    on_update(state, update)
+    return engine.seq != written or engine.outbox_rows > 0 or engine.due_leg >= 0
+
+
+@inlined
+def home_until(state: Any, vs: Any, local: Any, limit: int, watching: bool) -> int:
+    """Take in updates at home up to `limit`, or to the first that makes something due; returns how many.
+
+    Nothing can become due while nobody is `watching`.
+    """
+    venue = vs.venue[0]
+    taken = 0
+    if venue.one_order:
+        way = vs.ways[0]
+        if not watching:
+            rows = 0
+            head = way.head
+            tail = way.tail
+            last = venue.ring - 1
+            engine = state.engine[0]
+            while head < tail and vs.updates[head & last].local_ts <= limit:
+                update = vs.updates[head & last]
+                if update.local_ts > engine.next_markout:
+                    markouts_until(state, update.local_ts - 1)
+                take_update(state.touches[update.instrument], update)
+                rows += update.rows
+                head += 1
+            taken = head - way.head
+            way.head = head
+            engine.events += rows
+            return taken
+        while way.head < way.tail and vs.updates[way.head & (venue.ring - 1)].local_ts <= limit:
+            taken += 1
+            if _take_home(state, vs, 0):
+                break
+        return taken
+    while venue.local_next < len(local) and local[venue.local_next].local_ts <= limit:
+        at = venue.local_next
+        while not local[at]["flags"] & LAST:
+            at += 1
+        venue.local_next = at + 1
+        taken += 1
+        if _take_home(state, vs, way_of(venue.one_order, local[at].instrument, local[at].kind)):
+            break
+    return taken
+
+
+@inlined
+def _is_quiet(vs: Any) -> bool:
+    """Whether nothing of ours rests, and nothing is under way either way."""
+    venue = vs.venue[0]
+    if not venue.one_order or venue.interest > 0 or vs.ways[0].head < vs.ways[0].tail:
+        return False
+    return vs.flights[MESSAGES].due == NEVER and vs.flights[RESPONSES].due == NEVER
+
+
+@inlined
+def _take_answers(state: Any, vs: Any, moment: int, journal_room: int) -> int:
+    """Take in the responses that arrive now, up to one that makes the engine send or ask something."""
+    engine = state.engine[0]
+    responses = vs.flights[RESPONSES]
     status = OK
-    while venue.local_next < len(local):
-        row = local[venue.local_next]
-        venue.local_next += 1
-        status = on_market(state, row)
-        if status != OK or row["flags"] & LAST:
+    while responses.due == moment and status == OK and engine.outbox_rows == 0 and engine.due_leg < 0:
+        slot = take_next(responses, vs.responses, vs.response_heap)
+        status = on_response(state, vs.responses[slot])
+        if engine.journal_rows >= journal_room:
             break
     return status
 
 
 @kernel
-def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int, mode: int, journal_room: int) -> int:
-    """Process everything before `until`; returns DONE, EMPTY_JOURNAL, or an error status.
+def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int, journal_room: int) -> int:
+    """Process everything before `until`; returns DONE, another of the codes above, or an error status.
 
     `exch` and `local` hold the window's rows by venue time and by home time. `journal_room` is how many
     journal rows may be filled before the caller must empty the buffer.
     """
     engine = state.engine[0]
     venue = vs.venue[0]
-    status = OK
-    while status == OK:
+    messages = vs.flights[MESSAGES]
+    responses = vs.flights[RESPONSES]
+    if engine.due_leg >= 0:
+        go_on_deciding(state)
+    while True:
+        if engine.due_leg >= 0:
+            return ASK_PYTHON
         if engine.journal_rows >= journal_room:
             return EMPTY_JOURNAL
         if engine.outbox_rows > 0:
-            if mode == TO_VENUE:
-                status = _send_outbox(state, vs)
-                if status != OK:
-                    return status
-            else:
-                engine.outbox_rows = 0
-        at_venue = exch[venue.exch_next].exch_ts if venue.exch_next < len(exch) else NEVER
-        message_at = vs.messages[vs.message_heap[0]].ts if venue.messages > 0 else NEVER
+            status = _send_outbox(state, vs)
+            if status != OK:
+                return status
+        moment = min(min(messages.due, responses.due), min(engine.next_timer, until - 1))
+        watching = engine.start == 0 or venue.rare > 0 or engine.touch_listeners > 0 or engine.trade_listeners > 0
+        if watching:
+            moment = min(moment, _next_home(vs, exch, local))
+        elif _is_quiet(vs) and engine.next_markout > moment:
+            quiet_until(state, vs, exch, moment)
+        status = market_until(vs, exch, moment)
+        if status == STOPPED:
+            continue
+        if status == NO_ROOM:
+            if home_until(state, vs, local, min(moment, venue.time), watching) == 0:
+                return MORE_ROOM
+            continue
+        if status != REACHED:
+            return status
+        if messages.due == moment:
+            while messages.due == moment and venue.status == OK:
+                slot = take_next(messages, vs.messages, vs.message_heap)
+                on_message(vs, vs.messages[slot], moment)
+            if venue.status != OK:
+                return venue.status
+            continue
+        if home_until(state, vs, local, moment, watching) > 0 and watching:
+            continue
+        if engine.next_markout < moment:
+            markouts_until(state, moment - 1)
+            if engine.journal_rows >= journal_room:
+                continue
+        engine.now = moment
+        if responses.due == moment:
+            status = _take_answers(state, vs, moment, journal_room)
+            if status != OK:
+                return status
+        elif engine.next_timer == moment:
+            on_timer(state)
+        elif moment == until - 1:
+            markouts_until(state, moment)
+            return DONE
+
+
+@kernel
+def repeat_window(state: Any, vs: Any, local: Any, until: int, journal_room: int) -> int:
+    """Process everything at home before `until`, with responses that are already known; commands go nowhere."""
+    engine = state.engine[0]
+    venue = vs.venue[0]
+    responses = vs.flights[RESPONSES]
+    if engine.due_leg >= 0:
+        go_on_deciding(state)
+    while True:
+        if engine.due_leg >= 0:
+            return ASK_PYTHON
+        if engine.journal_rows >= journal_room:
+            return EMPTY_JOURNAL
+        engine.outbox_rows = 0
         at_home = local[venue.local_next].local_ts if venue.local_next < len(local) else NEVER
-        response_at = vs.responses[vs.response_heap[0]].ts if venue.responses > 0 else NEVER
-        timer_at = engine.next_timer
-        home = min(at_home, min(response_at, timer_at))
-        now = min(min(at_venue, message_at), home)
+        now = min(min(at_home, responses.due), min(engine.next_timer, engine.next_markout))
         if now >= until:
             return DONE
-        if at_venue == now:
-            status = _update_at_venue(vs, exch)
-        elif message_at == now:
-            venue.messages -= 1
-            slot = pop(vs.message_heap, vs.messages, venue.messages + 1)
-            on_message(vs, vs.messages[slot], now)
-            status = venue.status
+        engine.now = now
+        status = OK
+        if at_home == now:
+            if engine.start == 0:
+                on_start(state)
+            last = 0
+            while status == OK and not last:
+                row = local[venue.local_next]
+                venue.local_next += 1
+                status = on_row(state, row)
+                last = row["flags"] & LAST
+        elif responses.due == now:
+            slot = take_next(responses, vs.responses, vs.response_heap)
+            answer = vs.responses[slot]
+            answer.slot = find_order(state.orders, state.legs[answer.leg], answer.order)
+            status = on_response(state, answer)
         else:
-            engine.now = now
-            if at_home == now:
-                if engine.start == 0:
-                    on_start(state)
-                status = _update_at_home(state, vs, local)
-            elif response_at == now:
-                venue.responses -= 1
-                slot = pop(vs.response_heap, vs.responses, venue.responses + 1)
-                if mode == NOWHERE:
-                    answer = vs.responses[slot]
-                    answer.slot = find_order(state.orders, state.legs[answer.leg], answer.order)
-                status = on_response(state, vs.responses[slot])
-            else:
-                on_timer(state)
-    return status
+            on_timer(state)
+        if status != OK:
+            return status

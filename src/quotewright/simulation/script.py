@@ -13,11 +13,11 @@ from quotewright.domain.instrument import INSTRUMENT, Instrument
 from quotewright.domain.journal import JOURNAL
 from quotewright.domain.kernel import as_records
 from quotewright.engine.functions import no_functions
-from quotewright.engine.state import LEG, NEVER, journal_margin, new_state
+from quotewright.engine.state import LEG, NEVER, journal_room, new_state
 from quotewright.risk.limits import LIMITS
-from quotewright.simulation.flight import push
-from quotewright.simulation.loop import DONE, EMPTY_JOURNAL, TO_VENUE, run_window
-from quotewright.simulation.state import QUEUE_MODELS, Latency, VenueState, new_venue
+from quotewright.simulation.flight import MESSAGES, send_off
+from quotewright.simulation.loop import DONE, EMPTY_JOURNAL, MORE_ROOM, run_window
+from quotewright.simulation.state import QUEUE_MODELS, Latency, VenueState, make_room_for_updates, new_venue
 from quotewright.simulation.status import raise_for_status
 
 MESSAGE = np.dtype(
@@ -94,12 +94,15 @@ def run_script(
         power=power,
         in_flight=len(messages) + 1024,
     )
+    venue.venue[0]["one_order"] = int(exch is local)
     _queue_messages(venue, messages, ids, count)
     journal: list[npt.NDArray[Any]] = []
-    room = len(state.journal) - journal_margin(len(legs), len(state.orders))
+    room = journal_room(state)
     status = EMPTY_JOURNAL
-    while status == EMPTY_JOURNAL:
-        status = run_window(state, venue, as_records(exch), as_records(local), NEVER, TO_VENUE, room)
+    while status in (EMPTY_JOURNAL, MORE_ROOM):
+        if status == MORE_ROOM:
+            make_room_for_updates(venue)
+        status = run_window(state, venue, as_records(exch), as_records(local), NEVER, room)
         rows = int(state.engine[0]["journal_rows"])
         journal.append(np.array(state.journal[:rows], dtype=JOURNAL))
         state.engine[0]["journal_rows"] = 0
@@ -110,30 +113,24 @@ def run_script(
 
 def _queue_messages(venue: VenueState, messages: npt.NDArray[Any], ids: list[int], instruments: int) -> None:
     slots = {order: slot for slot, order in enumerate(ids)}
-    for number, row in enumerate(messages):
-        queued = venue.messages[number]
-        for field in ("ts", "order", "price", "qty", "flags", "kind", "side"):
+    for row in messages:
+        at = int(send_off(venue.flights[MESSAGES], venue.messages, venue.message_heap, int(row["ts"])))
+        queued = venue.messages[at]
+        for field in ("order", "price", "qty", "flags", "kind", "side"):
             queued[field] = row[field]
-        queued["seq"] = number
         queued["slot"] = slots[int(row["order"])]
         queued["leg"] = row["agent"] * instruments + row["instrument"]
-        push(venue.message_heap, venue.messages, number)
-        venue.venue[0]["messages"] = number + 1
-    venue.venue[0]["message_seq"] = len(messages)
 
 
 def _resting(venue: VenueState, pairs: list[tuple[int, int]]) -> npt.NDArray[Any]:
     rows: list[tuple[Any, ...]] = []
     numbers: dict[int, int] = {}
-    for queue in venue.queues:
-        slot = int(queue["first"])
-        while slot >= 0:
-            order = venue.resting[slot]
-            agent, instrument = pairs[int(order["leg"])]
-            numbers[int(order["id"])] = int(order["number"])
-            rows.append(
-                (order["id"], agent, instrument, order["side"], order["price"], order["leaves"], order["ahead"])
-            )
-            slot = int(order["next"])
+    for order in venue.resting:
+        if order["id"] == 0:
+            continue
+        agent, instrument = pairs[int(order["leg"])]
+        numbers[int(order["id"])] = int(order["number"])
+        ahead = venue.cohorts[int(order["cohort"])]["ahead"]
+        rows.append((order["id"], agent, instrument, order["side"], order["price"], order["leaves"], ahead))
     rows.sort(key=lambda row: (row[1], numbers[int(row[0])]))
     return np.array(rows, dtype=RESTS)

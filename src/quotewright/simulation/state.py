@@ -8,8 +8,12 @@ import numpy as np
 
 from quotewright.domain.kernel import records
 from quotewright.domain.messages import MESSAGE, RESPONSE
+from quotewright.domain.tables import Tables
+from quotewright.market.book import UPDATE
 from quotewright.market.l3 import ORDER_BOOK
 from quotewright.market.levels import BOOK
+from quotewright.market.streams import STREAMS
+from quotewright.simulation.flight import FLIGHT, NOTHING_DUE
 
 RISK_AVERSE = 0
 PROPORTIONAL = 1
@@ -17,21 +21,27 @@ POWER = 2
 LOG = 3
 QUEUE_MODELS = {"risk-averse": RISK_AVERSE, "proportional": PROPORTIONAL, "power": POWER, "log": LOG}
 
-CONSUMED_MOST = 4096
+TAKEN_MOST = 4096
+PLACES = 4096
+UPDATES_ON_THEIR_WAY = 128  # to begin with, for each stream; a power of two
 
 VENUE = np.dtype(
     [
         ("exch_next", "i8"),  # cursors into the window's arrays
         ("local_next", "i8"),
-        ("messages", "i8"),  # in flight to the venue
-        ("responses", "i8"),  # in flight home
-        ("message_seq", "i8"),
-        ("response_seq", "i8"),
-        ("free_message", "i8"),
-        ("free_response", "i8"),
+        ("time", "i8"),  # of the last update applied
+        ("one_order", "i8"),  # 1: the window's rows come home in the order in which they happened
+        ("ring", "i8"),  # updates on their way that a stream has room for
+        ("rare", "i8"),  # of those on their way: snapshots, changes of status, funding
+        ("interest", "i8"),  # places that an order of ours or a taken level is at
+        ("stirred", "i8"),  # levels of ours reported in this update
+        ("snapshot", "i8"),  # this update began with CLEAR
         ("placed", "i8"),  # our orders ever accepted
         ("trades", "i8"),  # stamps the worlds' scratch fields
-        ("consumed", "i8"),  # rows in use of the consumed table
+        ("taken", "i8"),  # rows in use of the taken table
+        ("free_taken", "i8"),
+        ("free_level", "i8"),
+        ("free_cohort", "i8"),
         ("queue_model", "i8"),
         ("power", "f8"),
         ("seed", "i8"),
@@ -48,63 +58,119 @@ RESTING = np.dtype(
         ("qty", "i8"),
         ("filled", "i8"),
         ("leaves", "i8"),
-        ("ahead", "i8"),
         ("ahead_at_entry", "i8"),
-        ("seen", "i8"),  # recorded lots at the level when last looked at
-        ("traded", "i8"),  # recorded volume at the level since then
-        ("arrival", "i8"),  # on an L3 book: among all its orders
         ("number", "i8"),  # among all our orders ever placed
         ("leg", "i8"),
         ("world", "i8"),
+        ("account", "i8"),
         ("instrument", "i8"),
         ("side", "i8"),
-        ("next", "i8"),
+        ("cohort", "i8"),
+        ("next", "i8"),  # in the cohort, by arrival
         ("previous", "i8"),
+        ("account_next", "i8"),  # in the account's orders on the side
+        ("account_previous", "i8"),
+        ("new_ahead", "i8"),  # what a trade makes of it, before it is told
+        ("new_fill", "i8"),
+    ],
+    align=True,
+)
+
+# Orders of different worlds that came to one price between the same two reports of it have the same place in the
+# queue, and keep it: they share one record, however many they are.
+COHORT = np.dtype(
+    [
+        ("level", "i8"),
+        ("first", "i8"),  # orders
+        ("last", "i8"),
+        ("ahead", "i8"),
+        ("seen", "i8"),  # recorded lots at the level when last looked at
+        ("traded", "i8"),  # recorded volume at the level since then
+        ("arrival", "i8"),  # on an L3 book: among all its orders
+        ("next", "i8"),  # at the level, by arrival
+        ("previous", "i8"),
+    ],
+    align=True,
+)
+
+OWN_LEVEL = np.dtype(
+    [
+        ("price", "i8"),
+        ("instrument", "i8"),
+        ("side", "i8"),
+        ("first", "i8"),  # cohorts
+        ("last", "i8"),
+        ("better", "i8"),  # levels
+        ("worse", "i8"),
+        ("chain", "i8"),  # the next level at the same place
+        ("stirred", "i8"),  # it was reported in this update
     ],
     align=True,
 )
 
 QUEUE = np.dtype(
     [
-        ("first", "i8"),  # best price, earliest arrival
-        ("last", "i8"),
-        ("worst", "i8"),  # price of the last order
-        ("best", "i8"),  # price of the first order; 0 when there is none
-        ("stirred", "i8"),  # a level between best and worst was reported in this update
+        ("best", "i8"),  # level; -1 when there is none
+        ("worst", "i8"),
+        ("best_price", "i8"),  # 0 when there is none
+        ("doubles", "i8"),  # accounts with more than one order here
     ],
     align=True,
 )
+
+# Where prices are looked up: a row of the market concerns us only if its place has interest.
+PLACE = np.dtype([("interest", "i8"), ("level", "i8"), ("taken", "i8")], align=True)  # the last two: index + 1
 
 WORLD = np.dtype(
     [("stamp", "i8"), ("rest", "i8"), ("before", "i8"), ("eaten", "i8")],
     align=True,
 )
 
-CONSUMED = np.dtype(
-    [("world", "i8"), ("instrument", "i8"), ("side", "i8"), ("price", "i8"), ("qty", "i8")],
+# A world on one instrument; its orders by side, bids first.
+ACCOUNT = np.dtype([("first", "i8", (2,)), ("orders", "i8", (2,))], align=True)
+
+TAKEN = np.dtype(
+    [("world", "i8"), ("instrument", "i8"), ("side", "i8"), ("price", "i8"), ("qty", "i8"), ("chain", "i8")],
     align=True,
 )
 
 VENUE_LEG = np.dtype(
-    [("position", "i8"), ("messages", "i8"), ("responses", "i8"), ("world", "i8"), ("instrument", "i8")],
+    [
+        ("position", "i8"),
+        ("messages", "i8"),
+        ("responses", "i8"),
+        ("world", "i8"),
+        ("account", "i8"),
+        ("instrument", "i8"),
+    ],
     align=True,
 )
 
+ON_THEIR_WAY = np.dtype([("head", "i8"), ("tail", "i8")], align=True)
 
-class VenueState(NamedTuple):
-    """The arrays of the replay venue."""
+
+class VenueState(Tables):
+    """The tables of the replay venue."""
 
     venue: Any  # VENUE[1]
     books: Any  # BOOK[instruments], as at the venue
     l3: Any  # ORDER_BOOK[instruments or 1]
     instruments: Any  # INSTRUMENT[instruments]
+    ways: Any  # ON_THEIR_WAY[instruments × streams]: updates between the venue and home
+    updates: Any  # UPDATE[instruments × streams × ring]
     queues: Any  # QUEUE[2 × instruments]: bids, asks
+    own_levels: Any  # OWN_LEVEL[slots]
+    cohorts: Any  # COHORT[slots]
     resting: Any  # RESTING[slots], by the sender's slot
+    stirred: Any  # int64[slots]: levels of ours reported in this update
+    places: Any  # PLACE[PLACES]
     legs: Any  # VENUE_LEG[legs]
+    accounts: Any  # ACCOUNT[worlds × instruments in use]
     worlds: Any  # WORLD[worlds]
-    consumed: Any  # CONSUMED[CONSUMED_MOST]
+    taken: Any  # TAKEN[TAKEN_MOST]
+    flights: Any  # FLIGHT[2]: messages, responses
     messages: Any  # MESSAGE[...]
-    message_heap: Any  # int64[...], slots by (ts, seq)
+    message_heap: Any  # int64[...]
     responses: Any  # RESPONSE[...]
     response_heap: Any
     entry: Any  # int64: latency table, or recorded values
@@ -139,36 +205,66 @@ def new_venue(
 ) -> VenueState:
     """A fresh venue for `legs` given as (world, instrument); `slots` is the sender's number of order slots."""
     count = len(instruments)
+    ways = count * len(STREAMS)
+    accounts = {pair: index for index, pair in enumerate(dict.fromkeys(legs))}
+    ring = 1 << max(4, (in_flight - 1).bit_length())
     state = VenueState(
         venue=records(1, VENUE),
         books=records(count, BOOK),
         l3=records(count if any(l3) else 1, ORDER_BOOK),
         instruments=instruments,
+        ways=records(ways, ON_THEIR_WAY),
+        updates=records(ways * UPDATES_ON_THEIR_WAY, UPDATE),
         queues=records(2 * count, QUEUE),
+        own_levels=records(slots, OWN_LEVEL),
+        cohorts=records(slots, COHORT),
         resting=records(slots, RESTING),
+        stirred=np.zeros(slots, np.int64),
+        places=records(PLACES, PLACE),
         legs=records(max(len(legs), 1), VENUE_LEG),
+        accounts=records(max(len(accounts), 1), ACCOUNT),
         worlds=records(max([w for w, _ in legs], default=0) + 1, WORLD),
-        consumed=records(CONSUMED_MOST, CONSUMED),
-        messages=records(in_flight, MESSAGE),
-        message_heap=np.zeros(in_flight, np.int64),
-        responses=records(in_flight, RESPONSE),
-        response_heap=np.zeros(in_flight, np.int64),
+        taken=records(TAKEN_MOST, TAKEN),
+        flights=records(2, FLIGHT),
+        messages=records(2 * ring, MESSAGE),
+        message_heap=np.arange(ring, 2 * ring),
+        responses=records(2 * ring, RESPONSE),
+        response_heap=np.arange(ring, 2 * ring),
         entry=latency.entry,
         response=latency.response,
         recorded_at=latency.at,
     )
     venue = state.venue[0]
+    venue["ring"] = UPDATES_ON_THEIR_WAY
     venue["queue_model"] = queue_model
     venue["power"] = power
     venue["seed"] = seed
     venue["recorded_latency"] = int(len(latency.at) > 0)
+    for slab in (state.own_levels, state.cohorts, state.taken):
+        slab["chain" if "chain" in slab.dtype.names else "next"] = np.append(np.arange(1, len(slab)), -1)
     for index, is_l3 in enumerate(l3):
         state.books[index]["l3"] = int(is_l3)
     for queue in state.queues:
-        queue["first"] = queue["last"] = -1
+        queue["best"] = queue["worst"] = -1
+    state.accounts["first"][:] = -1
     for index, (world, instrument) in enumerate(legs):
         state.legs[index]["world"] = world
+        state.legs[index]["account"] = accounts[world, instrument]
         state.legs[index]["instrument"] = instrument
-    for heap, slab in ((state.message_heap, state.messages), (state.response_heap, state.responses)):
-        heap[:] = np.arange(len(slab))
+    for flight in state.flights:
+        flight["ring"] = ring
+        flight["due"] = NOTHING_DUE
     return state
+
+
+def make_room_for_updates(state: VenueState) -> None:
+    """Let twice as many updates be on their way home; those under way keep their order."""
+    venue = state.venue[0]
+    before = int(venue["ring"])
+    old = state.updates
+    new = records(2 * len(old), UPDATE)
+    for index, way in enumerate(state.ways):
+        numbers = np.arange(int(way["head"]), int(way["tail"]))
+        new[2 * before * index + numbers % (2 * before)] = old[before * index + numbers % before]
+    state.replace("updates", new)
+    venue["ring"] = 2 * before
