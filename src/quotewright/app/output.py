@@ -41,17 +41,22 @@ def progress_bar(label: str, unit: str, quiet: bool) -> Generator[Progress]:
     """A bar on standard error with rate and time left; silent when `quiet` or not on a terminal."""
     from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
+    from rich.table import Column
     from rich.text import Text
+
+    class Done(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text("" if task.total is None else f"{short(task.completed)} / {short(task.total)} {unit}")
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text("" if not task.speed else f"{task.speed:,.0f} {unit}/s")
+            return Text("" if not task.speed else f"{short(task.speed)}/s")
 
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} / {task.total:,.0f} " + unit),
-        Rate(),
+        BarColumn(bar_width=None),
+        Done(Column(no_wrap=True)),
+        Rate(Column(no_wrap=True)),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
@@ -62,6 +67,14 @@ def progress_bar(label: str, unit: str, quiet: bool) -> Generator[Progress]:
             bar.update(task, completed=done, total=total)
 
         yield progress
+
+
+def short(count: float) -> str:
+    """A count as people read it in passing: 950, 12.3 k, 4.56 M."""
+    for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= 10 * scale or (letter != "k" and count >= scale):
+            return f"{count / scale:,.3g} {letter}" if count < 1e12 else f"{count / scale:,.0f} {letter}"
+    return f"{count:,.0f}"
 
 
 def telling(quiet: bool) -> Callable[[str], None]:
