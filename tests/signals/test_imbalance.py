@@ -140,6 +140,17 @@ def test_least_squares_is_numpy_s() -> None:
     assert found.r_squared == pytest.approx(1 - np.var(y - np.column_stack([np.ones(50), x]) @ expected) / np.var(y))
 
 
+def test_least_squares_does_not_mind_the_unit_of_lots() -> None:
+    rng = np.random.default_rng(1)
+    x = np.column_stack([rng.normal(5.0, 1.0, 80), rng.normal(size=80)])
+    y = 1 + x @ [2.0, -1.0] + rng.normal(size=80)
+    unit = np.array([1e11, 1e-7])
+    plain, scaled = regress(y, x, 3), regress(y, x * unit, 3)
+    assert scaled.coefficients[1:] * unit == pytest.approx(plain.coefficients[1:])
+    assert scaled.errors[1:] * unit == pytest.approx(plain.errors[1:])
+    assert scaled.errors[0] == pytest.approx(plain.errors[0])
+
+
 def test_what_makes_no_sense_is_refused_by_name() -> None:
     one = np.ones((3, 1), np.int64)
     with pytest.raises(InputError, match="books"):
@@ -147,6 +158,6 @@ def test_what_makes_no_sense_is_refused_by_name() -> None:
     with pytest.raises(InputError, match="half_life_ns"):
         imbalance.trade_flow(imbalance.trade_flow_state(), one[:, 0], one[:, 0], one[:, 0], 0)
     with pytest.raises(InputError, match="vary"):
-        regress(np.arange(5.0), np.ones(5))
+        regress(np.arange(5.0), np.full(5, 0.1))
     with pytest.raises(InputError, match="observations"):
         regress(np.arange(2.0), np.arange(2.0))

@@ -162,4 +162,6 @@ def test_what_makes_no_sense_is_refused_by_name() -> None:
         queue_value(LARGE_TICK, -1)
     with pytest.raises(InputError, match="sizes"):
         estimate(np.array([1, 0]), np.zeros(2), 3, 10.0, 1, 1.0, 10.0)
+    with pytest.raises(InputError, match="larger lots"):
+        estimate(np.array([1, 10**6]), np.zeros(2), 3, 10.0, 1, 1.0, 10.0)
     assert isinstance(queue_value(LARGE_TICK, 0), QueueValue)

@@ -12,6 +12,8 @@ from quotewright.domain.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 
+CONSTANT = 1e-12  # deviation over mean of a regressor that varies by rounding alone
+
 
 class Regression(NamedTuple):
     """y = coefficients[0] + coefficients[1:]·x + noise."""
@@ -31,10 +33,13 @@ def regress(y: Floats, x: Floats, lags: int = 0) -> Regression:
     """
     n = len(y)
     given = np.asarray(x, np.float64).reshape(n, -1)
-    design = np.column_stack([np.ones(n), given])
-    size = design.shape[1]
+    size = given.shape[1] + 1
     if n <= size:
         raise InputError("observations", n, f"give more than {size}")
+    centre, scale = given.mean(axis=0), given.std(axis=0)
+    design = np.column_stack(
+        [np.ones(n), (given - centre) / np.where(scale > CONSTANT * np.abs(centre), scale, math.inf)]
+    )
     gram = design.T @ design
     if np.linalg.matrix_rank(gram) < size:
         raise InputError("x", size - 1, "give regressors that vary and are not multiples of each other")
@@ -48,6 +53,9 @@ def regress(y: Floats, x: Floats, lags: int = 0) -> Regression:
         shifted = scores[lag:].T @ scores[:-lag]
         middle = middle + weight * (shifted + shifted.T)
     covariance = inverse @ middle @ inverse * (n / (n - size))
+    back = np.diag(np.concatenate([[1.0], 1 / scale]))  # from standardised x, which lots of any unit need
+    back[0, 1:] = -centre / scale
+    coefficients, covariance = back @ coefficients, back @ covariance @ back.T
     spread = float(((y - y.mean()) ** 2).sum())
     r_squared = 1 - float(rest @ rest) / spread if spread > 0 else math.nan
     return Regression(coefficients, np.sqrt(np.diag(covariance)), covariance, r_squared, n)

@@ -31,6 +31,8 @@ JOIN = 1
 IMPROVE = 2
 STAY = 3
 
+MOST_LOTS = 10_000  # a trade, in the unit chosen
+
 RATES = ("trades", "cancels", "jumps", "impact")
 
 
@@ -181,6 +183,8 @@ def estimate(
     n = len(sizes)
     if n < 2 or sizes.min() < 1 or jumps < 1 or not (seconds > 0 and lot_seconds > 0):
         raise InputError("sizes, jumps", (n, jumps), "give two trades of a lot or more, a jump, and times above 0")
+    if sizes.max() > MOST_LOTS:
+        raise InputError("sizes", int(sizes.max()), "count in larger lots, such as a typical trade")
     lots = sizes.astype(np.float64)
     power = float(lots @ lots)
     impact = float(lots @ moves) / power
