@@ -35,7 +35,8 @@ def section(found: dict[str, Any]) -> str:
     ]
     missed = [name for name, target in found["targets"].items() if target["met"] is False]
     stated = [name for name, target in found["targets"].items() if target["met"] is not None]
-    parts += [f"{len(stated) - len(missed)} of {len(stated)} targets are met.", ""]
+    unmeasured = f", {len(found['skipped'])} not measured" if found["skipped"] else ""
+    parts += [f"{len(stated) - len(missed)} targets are met, {len(missed)} missed{unmeasured}.", ""]
     parts += [f"- {name}: {note}." for name, notes in found["notes"].items() for note in notes]
     worst = max(found["spread"].items(), key=lambda item: item[1])
     parts += ["", f"The largest spread between rounds, as a share of the median, was {worst[1]:.0%} ({worst[0]})."]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
+
+LAUNCH = Path(__file__).with_name("launch.py")
 
 
 class Used(NamedTuple):
@@ -22,17 +25,20 @@ class Used(NamedTuple):
 
 def whole(command: Sequence[str], env: Mapping[str, str] | None = None) -> Used:
     """Run a command to its end; RuntimeError with what it printed if it fails."""
-    with tempfile.TemporaryFile() as out:
-        began = time.perf_counter()
-        started = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
-        _, status, usage = os.wait4(started.pid, 0)
-        wall = time.perf_counter() - began
-        started.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        printed = out.read().decode("utf-8", "replace")
-    if started.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)} ended with {started.returncode}:\n{printed[-2000:]}")
-    return Used(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * 1024 / 1e6, printed)
+    with tempfile.TemporaryDirectory() as folder:
+        usage = Path(folder) / "usage.json"
+        ended = subprocess.run(
+            [sys.executable, "-S", str(LAUNCH), str(usage), *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})},
+            check=True,
+        )
+        used = json.loads(usage.read_text(encoding="utf-8"))
+    printed = ended.stdout.decode("utf-8", "replace")
+    if status := used.pop("status"):
+        raise RuntimeError(f"{' '.join(command)} ended with {status}:\n{printed[-2000:]}")
+    return Used(**used, printed=printed)
 
 
 def answer(command: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[dict[str, Any], Used]:

@@ -43,8 +43,8 @@ PARTS = ("rates", "ratios", "costs", "targets", "spread", "notes")
 
 
 def measure_all(settings: Settings, only: str, rounds: int, console: Console) -> dict[str, Any]:
-    """Everything found, by part and row; what could not be measured is in `skipped` with its reason."""
-    found: dict[str, Any] = {part: {} for part in (*PARTS, "skipped")}
+    """Everything found, by part and row, and what was measured; what could not be is in `skipped` with its reason."""
+    found: dict[str, Any] = {part: {} for part in (*PARTS, "skipped")} | {"measured": []}
     for name, about in FAMILIES.items():
         if only in FAMILIES and name != only:
             continue
@@ -54,6 +54,7 @@ def measure_all(settings: Settings, only: str, rounds: int, console: Console) ->
                 families = importlib.import_module(f"row_{name}").families(settings)
                 if only and only not in FAMILIES and not any(_has(family, only) for family in families):
                     continue
+                found["measured"].append(about)
                 for family in families:
                     made = results(family, measure(family, rounds, status.update))
                     for part in PARTS[:-1]:
@@ -97,12 +98,14 @@ def machine() -> dict[str, Any]:
 
 def write(found: dict[str, Any], path: Path, whole: bool) -> None:
     """Write the results; those of some rows alone replace these rows in a file that is there."""
+    measured = found.pop("measured")
     if not whole and path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
         for part in PARTS:
             found[part] = before.get(part, {}) | found[part]
-        measured = {name for name in FAMILIES.values() if name not in found["skipped"]}
-        found["skipped"] = {k: v for k, v in before["skipped"].items() if k not in measured} | found["skipped"]
+        found["skipped"] = {name: reason for name, reason in before["skipped"].items() if name not in measured} | found[
+            "skipped"
+        ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -122,7 +125,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure, print, write; ends with 1 if a family failed."""
     given = arguments()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     rounds = given.rounds or (3 if given.quick else ROUNDS)
     with tempfile.TemporaryDirectory(prefix="quotewright-bench-") as folder:
         settings = Settings(Path(folder), quick=given.quick, data=Path(given.data) if given.data else None)

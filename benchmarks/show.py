@@ -38,7 +38,7 @@ def rate(rows: int) -> str:
 
 
 def amount(value: float, unit: str, exact: bool = False) -> str:
-    """A ratio or a number of megabytes, to three figures; a target as it was set."""
+    """An amount to three figures, below 1 to two decimals; a target as it was set."""
     text = f"{value:g}" if exact or value == 0 else f"{value:,.{max(0, 2 - len(str(int(abs(value)))) + 1)}f}"
     return f"{text}{unit}" if unit == "×" else f"{text} {unit}"
 
