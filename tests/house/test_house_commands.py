@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = ("demo", "setup", "test", "check", "unit", "bench", "soak", "lock", "clean", "help")
+TARGETS = ("demo", "setup", "test", "check", "unit", "bench", "peers", "soak", "lock", "clean", "help")
 STAMPS = (".made", ".base", ".dev")
 
 
@@ -33,7 +33,7 @@ def plan(folder: Path, target: str) -> str:
 def clone(tmp_path: Path) -> Path:
     """A folder with what the Makefile's installation reads, and no .venv."""
     (tmp_path / "requirements").mkdir()
-    for name in ("Makefile", "pyproject.toml", "requirements/base.txt", "requirements/dev.txt"):
+    for name in ("Makefile", "pyproject.toml", *(f"requirements/{lock}.txt" for lock in ("base", "dev", "peers"))):
         shutil.copy(ROOT / name, tmp_path / name)
         os.utime(tmp_path / name, (1000, 1000))
     return tmp_path

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("base.txt", "dev.txt")
+LOCKS = ("base.txt", "dev.txt", "peers.txt")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
