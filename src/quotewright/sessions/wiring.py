@@ -12,9 +12,9 @@ import numpy as np
 from quotewright.domain.errors import DataError, InputError
 from quotewright.domain.instrument import INSTRUMENT
 from quotewright.domain.journal import KEEP_ALL, POST_ONLY
-from quotewright.domain.kernel import as_records
+from quotewright.domain.kernel import INTERPRETED, as_records
 from quotewright.domain.strategy import Strategy
-from quotewright.engine.functions import compile_decision, no_functions
+from quotewright.engine.functions import bind_functions
 from quotewright.engine.state import LEG, EngineState, new_state
 from quotewright.risk.limits import LIMITS
 from quotewright.sessions.agents import AgentSpec, check_names
@@ -122,19 +122,19 @@ def wire(
 
 
 def _decisions(strategies: Sequence[Strategy], told: Callable[[str], None] | None) -> Any:
-    """The decision functions in a list of their own; `told` hears which strategy is being compiled."""
-    functions = no_functions()
+    """The table of decision functions for the loop; `told` hears which strategy is being compiled."""
+    functions: list[Any] = []
     for strategy in strategies:
         if told is not None:
             told(strategy.name)
         functions.append(_decision(replace(strategy, params=tuple(strategy.params))))  # a list has no hash
-    return functions
+    return functions if INTERPRETED else np.array(functions, np.int64)
 
 
 @lru_cache(maxsize=64)
 def _decision(strategy: Strategy) -> Any:
     """One compiled function a strategy and process: for a new one the compiler works again, even out of its cache."""
-    return compile_decision(strategy)
+    return bind_functions([strategy])[0]
 
 
 def _worlds(agents: Sequence[AgentSpec]) -> list[int]:
