@@ -35,7 +35,7 @@ MOST_DECAYS = 3
 DECAYS = (100.0, 10.0, 1.0, 0.1, 0.01)  # starts for β, in events a unit of time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Hawkes:
     """Base rates μ (> 0), jumps α (≥ 0) and decays β (> 0), as arrays of one, three and one dimensions.
 

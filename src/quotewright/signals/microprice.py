@@ -22,7 +22,7 @@ SETTLED = 1e-8  # relative
 NEVER = 1e9  # expected observations until the mid moves, above which it is taken not to
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Microprice:
     """A fitted chain. Prices in half ticks, as mid2 = bid + ask; rows: spreads 1…, columns: buckets of imbalance."""
 

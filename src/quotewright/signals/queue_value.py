@@ -36,7 +36,7 @@ MOST_LOTS = 10_000  # a trade, in the unit chosen
 RATES = ("trades", "cancels", "jumps", "impact")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class QueueModel:
     """The rates above, with the distribution of trade sizes."""
 
@@ -165,8 +165,10 @@ def best_places(
     values: QueueValue, held: Integers, ahead: Integers, edges: Floats, tick: float, ticks_wide: Integers
 ) -> Integers:
     """`best_place` over arrays."""
-    chosen = np.empty(len(held), np.int64)
-    _choose(values.fill, values.adverse, held, ahead, edges, tick, ticks_wide, chosen)
+    columns = [np.ascontiguousarray(c, np.int64) for c in (held, ahead, ticks_wide)]
+    chosen = np.empty(len(columns[0]), np.int64)
+    prices = np.ascontiguousarray(edges, np.float64)
+    _choose(values.fill, values.adverse, columns[0], columns[1], prices, float(tick), columns[2], chosen)
     return chosen
 
 
