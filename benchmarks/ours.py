@@ -5,7 +5,7 @@ This is the only file of the benchmark that knows how the engine is driven.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from quotewright.storage.feed import Window
 Maker = dict[str, float]
 
 SECOND = 1_000_000_000
+MILLISECOND = 1_000_000
 MAKER_FILE = str(Path(fixed_maker.__file__))
 INSTRUMENT = Instrument(
     venue="bench",
@@ -86,23 +87,20 @@ class Ours:
         windows: Iterable[Window] | None = None,
     ) -> None:
         dataset: Any = InMemory(INSTRUMENT, {"l3": False, "quality": {"reference2": feed.bid + feed.ask}})
-        agents = [AgentSpec(f"maker-{i}", MAKER_FILE, maker, LIMITS) for i, maker in enumerate(makers)]
+        delays = phases or [0] * len(makers)
+        agents = [
+            AgentSpec(f"maker-{i}", MAKER_FILE, maker, LIMITS, phase_ms=delay / MILLISECOND)
+            for i, (maker, delay) in enumerate(zip(makers, delays, strict=True))
+        ]
         venue = VenueOptions(entry_latency_ns=latency_ns, response_latency_ns=latency_ns)
         self._wired = wire([dataset], agents, venue, seed=0, mark_interval_ns=SECOND)
-        self._windows = self._delayed(feed, phases) if any(phases) else windows or [_window(feed, 0, feed.end)]
+        self._windows = windows or [Window(feed.events, feed.events, feed.end, ())]
         self.journal = Journal(keep)
 
     def run(self) -> None:
         """What is timed: every event, and what is due up to the last local time."""
         sink: Any = self.journal
         replay.run(self._wired, self._windows, TO_VENUE, sink)
-
-    def _delayed(self, feed: Feed, phases: Sequence[int]) -> Iterator[Window]:
-        """The feed in two windows: the first event starts the timers, which are then put off."""
-        started = int(feed.events["local_ts"][0]) + 1
-        yield _window(feed, 0, started)
-        self._wired.state.legs["next_decision"] += np.array(phases)
-        yield _window(feed, started, feed.end)
 
     def outcome(self) -> Outcome:
         """Where the pass, or its first maker, ended."""
@@ -111,14 +109,8 @@ class Ours:
     def outcomes(self) -> list[Outcome]:
         """Where each maker ended."""
         state = self._wired.state
-        bid, ask = int(state.books[0]["bid"]), int(state.books[0]["ask"])
+        bid, ask = int(state.touches[0]["bid"]), int(state.touches[0]["ask"])
         made = [
             Outcome(bid, ask, int(leg["fills"]), int(leg["position"]), int(leg["orders_sent"])) for leg in state.legs
         ]
         return made or [Outcome(bid, ask)]
-
-
-def _window(feed: Feed, after: int, until: int) -> Window:
-    """What lies in [after, until) by venue time and by home time."""
-    exch, local = (slice(*np.searchsorted(feed.events[of], (after, until))) for of in ("exch_ts", "local_ts"))
-    return Window(feed.events[exch], feed.events[local], until, ())
