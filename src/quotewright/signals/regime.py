@@ -91,13 +91,13 @@ def observe(clock: Any, rules: Any, quote: Any, observation: Any) -> int:
         passed = 1 + (quote.time - clock.due) // rules.step
         rate = 1e4 * math.log(clock.mid / clock.mid_then)
         seconds = rules.step * 1e-9
-        late = rules.keep ** (passed - 1)  # the steps after the first saw no move
+        late = math.pow(rules.keep, float(passed - 1))  # the steps after the first saw no move
         clock.variance = late * (rules.keep * clock.variance + (1.0 - rules.keep) * rate * rate / seconds)
         clock.mid_then = clock.mid
         clock.steps += passed
         clock.due += passed * rules.step
         if clock.steps >= rules.warm_up:
-            unbiased = 1.0 - rules.keep**clock.steps  # the average began at zero
+            unbiased = 1.0 - math.pow(rules.keep, float(clock.steps))  # the average began at zero
             observation.time = clock.due - rules.step
             observation.measures[VARIANCE] = math.log(clock.variance / unbiased + rules.floor)
             observation.measures[SPREAD] = math.log(clock.spread)
