@@ -9,7 +9,7 @@ from typing import Any
 from quotewright.domain.instrument import Instrument
 from quotewright.sessions.replay import run
 from quotewright.sessions.sweep_plan import Work
-from quotewright.sessions.sweep_tally import Result, Tally
+from quotewright.sessions.sweep_tally import KEEP, Result, Tally
 from quotewright.sessions.wiring import wire
 from quotewright.simulation.loop import TO_VENUE
 from quotewright.storage.feed import windows
@@ -34,7 +34,13 @@ def run_chunk(
     """
     with _WIRING:
         wired = wire(
-            [dataset], work.agents, work.venue, seed=work.seed, mark_interval_ns=work.mark_interval_ns, told=told
+            [dataset],
+            work.agents,
+            work.venue,
+            seed=work.seed,
+            mark_interval_ns=work.mark_interval_ns,
+            told=told,
+            keep=KEEP,
         )
     if told is not None:
         told("the engine")

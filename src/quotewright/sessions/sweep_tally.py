@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from quotewright.accounting.valuation import Integers, Valuation, exact
+from quotewright.accounting.valuation import Valuation, exact
 from quotewright.domain.instrument import Instrument
-from quotewright.domain.journal import FEE_IN_BASE, Record
+from quotewright.domain.journal import FEE_IN_BASE, KEEP_RESULTS, Record
 from quotewright.sessions.sweep_figures import MarkFigures, mark_figures
 from quotewright.sessions.wiring import Wired
 
 _MARK_FIELDS = ("agent", "mid2", "cash", "position")
+_FILL_FIELDS = ("agent", "qty", "fee", "price", "mid2")
 
 
 class Result(NamedTuple):
@@ -35,6 +36,9 @@ class Result(NamedTuple):
     orders: int
     halted: bool
     marks: MarkFigures
+
+
+KEEP = KEEP_RESULTS | 1 << Record.FILL  # the journal records that a tally needs
 
 
 class Tally:
@@ -86,19 +90,13 @@ class Tally:
         self._marks.append((agents, cash + self._valuation.worth(position, mid2)))
 
     def _take_fills(self, rows: npt.NDArray[Any]) -> None:
-        if not len(rows):
-            return
-        agents, lots, fee = rows["agent"], exact(rows["qty"]), exact(rows["fee"])
+        """Add up fees, lots and value: each fits 64 bits, as the core has computed it in them; their sums may not."""
+        agents, lots, fee, price, mid2 = (rows[name].astype(np.int64) for name in _FILL_FIELDS)
         in_base = (rows["flags"] & FEE_IN_BASE) != 0
-        self._add(self._fees, agents, np.where(in_base, self._valuation.worth(fee, exact(rows["mid2"])), fee))
-        self._add(self._volume, agents, lots)
-        value = self._valuation.value(lots * self._valuation.atoms_per_lot, 2 * exact(rows["price"]))
-        self._add(self._turnover, agents, value)
-
-    @staticmethod
-    def _add(sums: Integers, agents: npt.NDArray[Any], amounts: Integers) -> None:
-        """Add amounts to their agents' sums, as Python integers: no sum can overflow."""
-        np.add.at(sums, agents, amounts)
+        fees = np.where(in_base, self._valuation.worth(fee, mid2), fee)
+        value = self._valuation.value(lots * self._valuation.atoms_per_lot, 2 * price)
+        for sums, amounts in ((self._fees, fees), (self._volume, lots), (self._turnover, value)):
+            np.add.at(sums, agents, exact(amounts))
 
     def _marks_by_agent(self) -> list[npt.NDArray[np.int64]]:
         """Equity at each mark, in order of time; the same arrays whoever else was in the pass."""
