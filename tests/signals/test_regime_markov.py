@@ -82,10 +82,10 @@ def simulate(rng: Any, count: int) -> Any:
 
 
 def test_training_climbs_and_planted_parameters_come_back() -> None:
-    """Forty stretches: every round gains, and the planted values lie within 3 standard errors of the mean estimate."""
+    """Twenty-four stretches: every round gains, and the planted values lie within 3 standard errors of the mean estimate."""
     rng = np.random.default_rng(9)
     means, stays = [], []
-    for _ in range(40):
+    for _ in range(24):
         fit = fit_markov(simulate(rng, 700), used=(0, 2))
         assert fit.converged
         assert (np.diff(fit.log_likelihoods) > -1e-6).all()
