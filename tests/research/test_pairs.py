@@ -1,4 +1,4 @@
-"""Cointegration on planted pairs over 200 repetitions, half-lives, the signal's rules, and two real venues."""
+"""Cointegration on planted pairs, half-lives, the signal's rules, and two real venues."""
 
 from __future__ import annotations
 
