@@ -82,7 +82,7 @@ def simulate(rng: Any, count: int) -> Any:
 
 
 def test_training_climbs_and_planted_parameters_come_back() -> None:
-    """Twenty-four stretches: every round gains, and the planted values lie within 3 standard errors of the mean estimate."""
+    """Twenty-four stretches: every round gains, and planted values lie within 3.5 standard errors of the mean."""
     rng = np.random.default_rng(9)
     means, stays = [], []
     for _ in range(24):
