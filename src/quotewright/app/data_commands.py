@@ -35,14 +35,17 @@ def import_command(
     instrument_file: Annotated[
         Path | None, typer.Option("--instrument", help="TOML file that defines an instrument not known by name.")
     ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace what is stored of the symbol, instead of adding to its end.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a recording into the store, whole or not at all."""
+    """Import a recording into the store, whole or not at all; a later one is added to what is there."""
     from quotewright.sessions.importing import import_recording
 
     instrument = _instrument(venue, symbol, instrument_file)
     with progress_bar(f"importing {instrument.name}", "bytes", as_json) as progress:
-        report = import_recording(store, format, paths, instrument, clock_offset, progress)
+        report = import_recording(store, format, paths, instrument, clock_offset, progress, replace=replace)
     if as_json:
         emit(report)
         return

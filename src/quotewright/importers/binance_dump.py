@@ -68,7 +68,7 @@ class BinanceDump:
             self.notes.append(bars.NOTE)
         if "aggTrades" in kinds:
             self.notes.append("aggTrades: fills of one taker order at one price are one trade")
-        self.tally.finish()
+        self.tally.finish(self._paths)
         if len(self._buffer):
             yield self._buffer.take()
 

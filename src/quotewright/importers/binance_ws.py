@@ -335,4 +335,4 @@ class BinanceWs:
             self.notes.append(
                 f"{self._gaps:,} gaps in the depth stream: the book is invalid after each until a snapshot"
             )
-        self.tally.finish()
+        self.tally.finish(self._paths)

@@ -322,7 +322,7 @@ class BitstampL3:
         if self._crossed:
             self.notes.append(f"the book is crossed at the end of {self._crossed:,} exchange milliseconds")
         self.notes.append("the order of snapshot orders at one price is the snapshot's own: taken as the queue")
-        self.tally.finish()
+        self.tally.finish([path for path in (self._orders_path, self._trades_path) if path is not None])
 
 
 def _next_group(groups: Iterator[tuple[int, Iterator[_T]]]) -> list[_T]:

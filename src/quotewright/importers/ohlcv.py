@@ -67,7 +67,7 @@ class Ohlcv:
                 self.notes.append(f"{path.name} has no volume in {self._base.upper()}: quantities are 0")
         self.notes.append(bars.NOTE)
         self.notes.append(f"bar interval {format_decimal(interval, 9)} s; {missing:,} bars missing in between")
-        self.tally.finish()
+        self.tally.finish(self._paths)
         if len(self._buffer):
             yield self._buffer.take()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from quotewright.domain.errors import DataError, InputError
@@ -77,11 +78,12 @@ class Tally:
         """Count records that are sound but not part of the result."""
         self.dropped[reason] = self.dropped.get(reason, 0) + count
 
-    def finish(self) -> None:
-        """Tell the dropped records in the notes; raises DataError if nothing at all was accepted."""
+    def finish(self, paths: Sequence[Path]) -> None:
+        """Tell the dropped records in the notes; raises DataError naming the files if nothing at all was accepted."""
         self.notes.extend(f"{count:,} dropped: {reason}" for reason, count in self.dropped.items())
         if self.accepted == 0:
-            raise DataError(f"no usable record in the input: {self._why_nothing()}")
+            names = ", ".join(path.name for path in paths)
+            raise DataError(f"{names}: no usable record in the input: {self._why_nothing()}")
 
     def _why_nothing(self) -> str:
         if self.read == 0:

@@ -209,7 +209,7 @@ class Tardis:
             self.notes.append(f"the book holds the best {self._depth} levels of each side only")
         if self._unnumbered:
             self.notes.append(f"{self._unnumbered:,} trades have ids that are not integers; their seq is 0")
-        self.tally.finish()
+        self.tally.finish(self._paths)
 
 
 class _Incremental:

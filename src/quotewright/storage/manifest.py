@@ -107,6 +107,17 @@ def utc_day(ns: int) -> str:
     return str(date(1970, 1, 1) + timedelta(days=ns // DAY))
 
 
+def day_number(day: str) -> int:
+    """The days since the epoch of a UTC day YYYY-MM-DD."""
+    return (date.fromisoformat(day) - date(1970, 1, 1)).days
+
+
+def utc_time(ns: int) -> str:
+    """A time in ns since the epoch as YYYY-MM-DD HH:MM:SS, UTC."""
+    seconds = ns % DAY // 10**9
+    return f"{utc_day(ns)} {seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
 def dataset_folder(store: Path, venue: str, symbol: str) -> Path:
     """Where a dataset lies; raises InputError for names that are no plain folder names."""
     for field, name in (("venue", venue), ("symbol", symbol)):
