@@ -28,6 +28,7 @@ Maker = dict[str, float]
 SECOND = 1_000_000_000
 MILLISECOND = 1_000_000
 MAKER_FILE = str(Path(fixed_maker.__file__))
+PYTHON_MAKER_FILE = str(Path(fixed_maker.__file__).with_name("python_maker.py"))
 INSTRUMENT = Instrument(
     venue="bench",
     symbol="BTCUSDT",
@@ -73,7 +74,7 @@ class Ours:
     """One pass of quotewright over a feed, `makers` at once, each in a world of its own; none: no orders.
 
     `phases` (ns, one a maker) delay the makers' timers; `keep` keeps a copy of the journal. `windows` gives the
-    events instead of the feed's array, for example from a store.
+    events instead of the feed's array, for example from a store. `interpreted` runs the makers in plain Python.
     """
 
     def __init__(
@@ -85,11 +86,12 @@ class Ours:
         phases: Sequence[int] = (),
         keep: bool = True,
         windows: Iterable[Window] | None = None,
+        interpreted: bool = False,
     ) -> None:
         dataset: Any = InMemory(INSTRUMENT, {"l3": False, "quality": {"reference2": feed.bid + feed.ask}})
         delays = phases or [0] * len(makers)
         agents = [
-            AgentSpec(f"maker-{i}", MAKER_FILE, maker, LIMITS, phase_ms=delay / MILLISECOND)
+            AgentSpec(f"maker-{i}", PYTHON_MAKER_FILE if interpreted else MAKER_FILE, maker, LIMITS, phase_ms=delay / MILLISECOND)
             for i, (maker, delay) in enumerate(zip(makers, delays, strict=True))
         ]
         venue = VenueOptions(entry_latency_ns=latency_ns, response_latency_ns=latency_ns)

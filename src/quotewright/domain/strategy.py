@@ -43,7 +43,8 @@ class Strategy:
 
     `view` and `target` are VIEW and TARGET records, `params` a float64 array in the order of `params`
     here, `memory` MEMORY_BYTES // 8 float64 cells that survive from one decision to the next.
-    `decide` is plain Python in the subset that numba compiles; it may call compiled functions only.
+    `decide` is plain Python in the subset that numba compiles; it may call compiled functions only. With `compiled`
+    False it is any Python at all, called as such: slow, but it can be stepped through and may use any library.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Strategy:
     source: str  # the paper or book the quotes come from
     triggers: int = ON_TIMER | ON_FILL
     interval: int = 100_000_000  # ns between timer decisions
+    compiled: bool = True
 
     def bind(self, given: Mapping[str, float]) -> npt.NDArray[np.float64]:
         """Parameter values in core order; raises InputError for unknown names and values out of range."""

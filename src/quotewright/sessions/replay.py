@@ -24,7 +24,16 @@ from quotewright.sessions.assumptions import assumptions_of
 from quotewright.sessions.provenance import code_hash
 from quotewright.sessions.venue_options import VenueOptions
 from quotewright.sessions.wiring import Wired, wire
-from quotewright.simulation.loop import DONE, EMPTY_JOURNAL, MORE_ROOM, NOWHERE, TO_VENUE, repeat_window, run_window
+from quotewright.simulation.loop import (
+    ASK_PYTHON,
+    DONE,
+    EMPTY_JOURNAL,
+    MORE_ROOM,
+    NOWHERE,
+    TO_VENUE,
+    repeat_window,
+    run_window,
+)
 from quotewright.simulation.state import make_room_for_updates
 from quotewright.simulation.status import raise_for_status
 from quotewright.storage.feed import Window, windows
@@ -107,14 +116,18 @@ def run(
         until = last if window.until > NEVER // 2 else window.until
         exch, local = as_records(window.exch), as_records(window.local)
         status = EMPTY_JOURNAL
-        while status in (EMPTY_JOURNAL, MORE_ROOM):
-            if status == MORE_ROOM:
+        while status in (EMPTY_JOURNAL, MORE_ROOM, ASK_PYTHON):
+            if status == ASK_PYTHON:
+                wired.in_python.decide()
+            elif status == MORE_ROOM:
                 make_room_for_updates(venue)
+            else:
+                _empty_journal(wired, journal)
             if mode == NOWHERE:
                 status = repeat_window(state, venue, local, until, room)
             else:
                 status = run_window(state, venue, exch, local, until, room)
-            _empty_journal(wired, journal)
+        _empty_journal(wired, journal)
         if status != DONE:
             raise_for_status(status)
         if progress is not None:

@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 
 from quotewright.domain.errors import DataError, InputError
-from quotewright.domain.instrument import INSTRUMENT
+from quotewright.domain.instrument import INSTRUMENT, Instrument
 from quotewright.domain.journal import KEEP_ALL, POST_ONLY
 from quotewright.domain.kernel import INTERPRETED, as_records
 from quotewright.domain.strategy import Strategy
+from quotewright.engine.decide import IN_PYTHON
 from quotewright.engine.functions import bind_functions
 from quotewright.engine.state import LEG, EngineState, new_state
 from quotewright.risk.limits import LIMITS
+from quotewright.risk.profile import RiskProfile
 from quotewright.sessions.agents import AgentSpec, check_names
+from quotewright.sessions.plain_python import PlainPython
 from quotewright.sessions.venue_options import VenueOptions
 from quotewright.simulation.state import QUEUE_MODELS, VenueState, new_venue
 from quotewright.storage.store import Dataset
@@ -34,6 +37,7 @@ class Wired:
     venue: VenueState
     pairs: list[tuple[int, int]]  # (agent, instrument) of each leg
     limits: list[dict[str, int]]
+    in_python: PlainPython
 
 
 def wire(
@@ -54,12 +58,14 @@ def wire(
     check_names(agents)
     names = [dataset.name for dataset in datasets]
     venues = sorted({dataset.instrument.venue for dataset in datasets})
+    traded = [dataset.instrument for dataset in datasets]
     instruments = np.zeros(len(datasets), INSTRUMENT)
-    for index, dataset in enumerate(datasets):
-        instruments[index] = dataset.instrument.to_record(venues.index(dataset.instrument.venue))[0]
+    for index, instrument in enumerate(traded):
+        instruments[index] = instrument.to_record(venues.index(instrument.venue))[0]
     strategies = [find(agent.strategy) for agent in agents]
     distinct = {agent.strategy: strategy for agent, strategy in zip(agents, strategies, strict=True)}
-    order = list(distinct)
+    compiled = [name for name, strategy in distinct.items() if strategy.compiled]
+    in_python: dict[int, Strategy] = {}
     worlds = _worlds(agents)
     pairs: list[tuple[int, int]] = []
     rows: list[dict[str, int]] = []
@@ -69,7 +75,7 @@ def wire(
     for number, (agent, strategy) in enumerate(zip(agents, strategies, strict=True)):
         bound = strategy.bind(agent.params)
         for index in _instruments_of(agent, names):
-            instrument = datasets[index].instrument
+            instrument = traded[index]
             interval = int(agent.interval_ms * MILLISECOND) or strategy.interval
             if not 0 <= agent.phase_ms * MILLISECOND < interval:
                 raise InputError(f"agent {agent.name}: phase_ms", agent.phase_ms, "must be less than the interval")
@@ -78,7 +84,7 @@ def wire(
                     "agent": number,
                     "instrument": index,
                     "world": worlds[number],
-                    "strategy": order.index(agent.strategy),
+                    "strategy": compiled.index(agent.strategy) if strategy.compiled else IN_PYTHON,
                     "params_from": cells,
                     "params_to": cells + len(bound),
                     "triggers": strategy.triggers,
@@ -90,8 +96,10 @@ def wire(
                     "order_flags": POST_ONLY,
                 }
             )
+            if not strategy.compiled:
+                in_python[len(pairs)] = strategy
             pairs.append((number, index))
-            limits.append(agent.limits.to_limits(instrument, _reference2(datasets[index])))
+            limits.append(_limits(agent.limits, instrument, _reference2(datasets[index])).copy())
             params.append(bound)
             cells += len(bound)
     is_l3 = [bool(dataset.manifest["l3"]) for dataset in datasets]
@@ -118,7 +126,7 @@ def wire(
         seed=seed,
         in_flight=in_flight,
     )
-    return Wired(state, venue, pairs, limits)
+    return Wired(state, venue, pairs, limits, PlainPython(state, in_python))
 
 
 def _decisions(strategies: Sequence[Strategy], told: Callable[[str], None] | None) -> Any:
@@ -135,6 +143,12 @@ def _decisions(strategies: Sequence[Strategy], told: Callable[[str], None] | Non
 def _decision(strategy: Strategy) -> Any:
     """One compiled function a strategy and process: for a new one the compiler works again, even out of its cache."""
     return bind_functions([strategy])[0]
+
+
+@lru_cache(maxsize=64)
+def _limits(profile: RiskProfile, instrument: Instrument, mid2: int) -> dict[str, int]:
+    """The same for all sets of a sweep, and exact fractions take their time."""
+    return profile.to_limits(instrument, mid2)
 
 
 def _worlds(agents: Sequence[AgentSpec]) -> list[int]:
