@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from quotewright.domain.instrument import Instrument
+from quotewright.domain.units import format_fraction
 from quotewright.sessions.replay import run
 from quotewright.sessions.sweep_plan import Work
 from quotewright.sessions.sweep_tally import KEEP, Result, Tally
@@ -64,7 +65,7 @@ def _table(dataset: Dataset, work: Work, results: Sequence[Result]) -> Any:
     }
     for name, values in zip(work.params, zip(*work.bound, strict=True), strict=True):
         columns[PARAM + name] = arrow.array(values, arrow.float64())
-    figures = [_figures(instrument, result) for result in results]
+    figures = _figures(instrument, results)
     for name, kind in _KINDS.items():
         columns[name] = arrow.array([each[name] for each in figures], kind)
     return arrow.table(columns)
@@ -92,28 +93,34 @@ _KINDS: dict[str, Any] = {
 }
 
 
-def _figures(instrument: Instrument, result: Result) -> dict[str, Any]:
+def _figures(instrument: Instrument, results: Sequence[Result]) -> list[dict[str, Any]]:
     unit, lot = instrument.money_unit, instrument.qty_step.fraction
-    mid = float(instrument.price_step.fraction * result.mid2 / 2)
-    pnl = float(result.pnl * unit)
-    marks = result.marks
-    return {
-        "pnl": pnl,
-        "pnl_exact": instrument.money(result.pnl),
-        "pnl_quote": pnl * mid if instrument.kind == "inverse" else pnl,
-        "fees": float(result.fees * unit),
-        "funding": float(result.funding * unit),
-        "fills": result.fills,
-        "volume": float(result.volume * lot),
-        "turnover": float(result.turnover * unit),
-        "position": float(result.position * lot / instrument.atoms_per_lot),
-        "max_drawdown": float(marks.max_drawdown * unit),
-        "samples": marks.samples,
-        "sharpe": marks.sharpe,
-        "sharpe_stderr": marks.sharpe_stderr,
-        "skewness": marks.skewness,
-        "kurtosis": marks.kurtosis,
-        "decisions": result.decisions,
-        "orders": result.orders,
-        "halted": result.halted,
-    }
+    atom = lot / instrument.atoms_per_lot
+    half_tick = instrument.price_step.fraction / 2
+    found: list[dict[str, Any]] = []
+    for result in results:
+        pnl = float(result.pnl * unit)
+        marks = result.marks
+        found.append(
+            {
+                "pnl": pnl,
+                "pnl_exact": format_fraction(result.pnl * unit),
+                "pnl_quote": pnl * float(half_tick * result.mid2) if instrument.kind == "inverse" else pnl,
+                "fees": float(result.fees * unit),
+                "funding": float(result.funding * unit),
+                "fills": result.fills,
+                "volume": float(result.volume * lot),
+                "turnover": float(result.turnover * unit),
+                "position": float(result.position * atom),
+                "max_drawdown": float(marks.max_drawdown * unit),
+                "samples": marks.samples,
+                "sharpe": marks.sharpe,
+                "sharpe_stderr": marks.sharpe_stderr,
+                "skewness": marks.skewness,
+                "kurtosis": marks.kurtosis,
+                "decisions": result.decisions,
+                "orders": result.orders,
+                "halted": result.halted,
+            }
+        )
+    return found

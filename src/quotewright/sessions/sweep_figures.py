@@ -36,8 +36,12 @@ def mark_figures(marks: npt.NDArray[np.int64], start: int, end: int) -> MarkFigu
     samples = len(changes)
     if samples < 2 or (changes == changes[0]).all():
         return MarkFigures(samples, None, None, None, None, drawdown)
-    sharpe = float(np.mean(changes) / np.std(changes, ddof=1))
-    away = (changes - np.mean(changes)) / np.std(changes)
-    skewness, kurtosis = float(np.mean(away**3)), float(np.mean(away**4))
+    mean = np.mean(changes)
+    sharpe = float(mean / np.std(changes, ddof=1))
+    away = changes - mean
+    squares = away * away
+    variance = np.mean(squares)
+    skewness = float(np.mean(squares * away) / variance**1.5)
+    kurtosis = float(np.mean(squares * squares) / variance**2)
     spread = 1 - skewness * sharpe + (kurtosis - 1) / 4 * sharpe**2  # at least (1 − skewness × sharpe / 2)²
     return MarkFigures(samples, sharpe, math.sqrt(max(spread, 0.0) / (samples - 1)), skewness, kurtosis, drawdown)
