@@ -89,9 +89,10 @@ class Ours:
         interpreted: bool = False,
     ) -> None:
         dataset: Any = InMemory(INSTRUMENT, {"l3": False, "quality": {"reference2": feed.bid + feed.ask}})
+        file = PYTHON_MAKER_FILE if interpreted else MAKER_FILE
         delays = phases or [0] * len(makers)
         agents = [
-            AgentSpec(f"maker-{i}", PYTHON_MAKER_FILE if interpreted else MAKER_FILE, maker, LIMITS, phase_ms=delay / MILLISECOND)
+            AgentSpec(f"maker-{i}", file, maker, LIMITS, phase_ms=delay / MILLISECOND)
             for i, (maker, delay) in enumerate(zip(makers, delays, strict=True))
         ]
         venue = VenueOptions(entry_latency_ns=latency_ns, response_latency_ns=latency_ns)

@@ -114,11 +114,6 @@ def inlined(function: F) -> F:
     return _subkernel(function, _nrt=False, forceinline=True)
 
 
-def counted(function: F) -> F:
-    """A subkernel that counts references, as calling functions out of a typed list needs."""
-    return _subkernel(function, _nrt=True)
-
-
 def _subkernel(function: F, **options: bool) -> F:
     if INTERPRETED:
         return function
