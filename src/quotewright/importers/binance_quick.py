@@ -16,6 +16,8 @@ from quotewright.importers.rows import CHUNK_ROWS, Assembly
 from quotewright.market.sync import DepthSync
 
 _NEWLINE = 10
+_WORTH_IT = 16  # lines read in one go, above which going to compiled code and back costs little
+_MOST_UNUSUAL = 1024
 
 
 class LineBlock:
@@ -49,6 +51,7 @@ class QuickReader:
     """Reads usual lines; between `take_over` and `give_back` the state is here, else in `state`."""
 
     def __init__(self, instrument: Instrument, state: State) -> None:
+        self.unusual = 1  # how many lines to read otherwise after an unusual one; more, the rarer usual ones are
         self._state = state
         self._symbol = np.frombuffer(instrument.symbol.upper().encode(), np.uint8)
         self._readers = records(1, READER)
@@ -60,14 +63,18 @@ class QuickReader:
     def read(self, block: LineBlock, line: int, assembly: Assembly) -> tuple[int, int]:
         """Read lines from `line` on; returns the first that was not read and why, a code of `binance_lines`."""
         if INTERPRETED:  # byte by byte, it is slower than the reader of all lines
+            self.unusual = _MOST_UNUSUAL
             return line, UNUSUAL
         reader = self._readers[0]
         room = assembly.room()
         reader["rows"] = 0
-        line, outcome = read_lines(block.codes, block.ends, line, self._readers, self._symbol, room)
+        stop, outcome = read_lines(block.codes, block.ends, line, self._readers, self._symbol, room)
         assembly.wrote(int(reader["rows"]))
-        too_long = outcome == FULL and len(room) == CHUNK_ROWS and reader["rows"] == 0
-        return line, UNUSUAL if too_long else outcome
+        if outcome == FULL and len(room) == CHUNK_ROWS and reader["rows"] == 0:
+            outcome = UNUSUAL  # the line is longer than a chunk
+        if outcome == UNUSUAL:
+            self.unusual = 1 if stop - line >= _WORTH_IT else min(2 * self.unusual, _MOST_UNUSUAL)
+        return stop, outcome
 
     def take_over(self) -> None:
         """Start from the state as it is."""

@@ -130,9 +130,11 @@ class BinanceWs:
                 line, outcome = self._quick.read(block, line, self._assembly)
             if outcome == UNUSUAL:
                 self._quick.give_back()
-                self._line(block.line(line), name, before + line + 1)
+                stop = min(line + self._quick.unusual, len(block.ends))
+                while line < stop and not self._assembly.full:
+                    self._line(block.line(line), name, before + line + 1)
+                    line += 1
                 self._quick.take_over()
-                line += 1
             if outcome == FULL or self._assembly.full:
                 yield self._assembly.take()
         return len(block.ends)
