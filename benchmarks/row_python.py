@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from feed import to_hftbacktest
+from ours import Ours
 from peer import Peer
-from rounds import Family, Row, Skipped, cpu
+from rounds import Family, Row, SameWork, cpu
 from settings import Settings, need_peer
 
 ROWS = 500_000
@@ -16,25 +17,22 @@ ROW = "maker in plain Python: hftbacktest not jitted"
 def families(settings: Settings) -> list[Family]:
     """One maker; the market itself is compiled on both sides."""
     need_peer()
-    ours = plain_python()
     feed = settings.feed(ROWS)
     events = to_hftbacktest(feed.events)
+
+    def ours(interpreted: bool) -> Ours:
+        return Ours(feed, [settings.maker], settings.latency_ns, interpreted=interpreted)
+
     sides = {
-        "quotewright": cpu(lambda: ours(feed, [settings.maker], settings.latency_ns, interpreted=True)),
+        "quotewright": cpu(lambda: ours(interpreted=True)),
         "not jitted": cpu(lambda: Peer(feed, events, "ROIVector", settings.maker, settings.latency_ns, jitted=False)),
     }
-    return [Family("python", [Row(ROW, "not jitted", "quotewright", 1)], sides, dict.fromkeys(sides, len(feed.events)))]
 
+    def check(outcomes: dict[str, Any]) -> None:
+        compiled = ours(interpreted=False)
+        compiled.run()
+        if outcomes["quotewright"] != compiled.outcome():
+            raise SameWork(f"in plain Python {outcomes['quotewright']}, compiled {compiled.outcome()}")
 
-def plain_python() -> Any:
-    """The side that runs an uncompiled `decide`; raises Skipped while the engine has none.
-
-    The seam: as soon as `Ours` takes `interpreted`, it is that side.
-    """
-    import inspect
-
-    from ours import Ours
-
-    if "interpreted" not in inspect.signature(Ours.__init__).parameters:
-        raise Skipped("the engine does not run strategies in plain Python yet")
-    return Ours
+    row = Row(ROW, "not jitted", "quotewright", 1)
+    return [Family("python", [row], sides, dict.fromkeys(sides, len(feed.events)), check)]

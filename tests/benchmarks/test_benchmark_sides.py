@@ -141,6 +141,15 @@ def test_our_makers_end_together_as_they_do_alone(feed: benchmark_feed.Feed, sta
     assert firsts == [first + delay for delay in (phases or [0] * 12)]
 
 
+def test_our_maker_in_plain_python_does_what_it_does_compiled(feed: benchmark_feed.Feed) -> None:
+    compiled, plain = (Ours(feed, [MAKER], LATENCY, interpreted=interpreted) for interpreted in (False, True))
+    for side in (compiled, plain):
+        side.run()
+    assert plain.outcome() == compiled.outcome()
+    assert (np.concatenate(plain.journal.blocks) == np.concatenate(compiled.journal.blocks)).all()
+    assert plain.outcome().fills > 20
+
+
 def test_parameter_sets_differ_and_the_chosen_ones_cover_the_grid() -> None:
     for count in (64, 256):
         sets = parameter_sets(count)
