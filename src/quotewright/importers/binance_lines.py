@@ -17,52 +17,47 @@ import numpy as np
 
 from quotewright.domain.events import BEST, ESTIMATED_TIME, LAST, LEVEL, NOTE, TRADE
 from quotewright.domain.kernel import kernel, subkernel
-
-READER = np.dtype(
-    [
-        ("futures", "i8"),
-        ("price_digits", "i8"),  # a tick is digits * 10**-scale
-        ("price_scale", "i8"),
-        ("qty_digits", "i8"),
-        ("qty_scale", "i8"),
-        ("local", "i8"),  # the latest local time, ns
-        ("exchange", "i8"),  # the latest exchange time seen, ns
-        ("last_trade", "i8"),
-        ("in_sync", "i8"),  # a depth update was applied on top of a snapshot, and no gap since
-        ("last_id", "i8"),  # the book stands at it
-        ("last_time", "i8"),  # exchange time of the depth update applied last, ns
-        ("accepted", "i8"),  # lines
-        ("rows", "i8"),  # written so far
-        ("at", "i8"),  # in the line: the next byte
-        ("seen", "i8"),  # one bit for each field
-        ("value", "i8", (64,)),  # by field: an integer, or where its text begins
-        ("stop", "i8", (64,)),  # by field: where its text ends, or one of the forms below
-    ],
-    align=True,
+from quotewright.importers.binance_fields import (
+    ASK_QTY,
+    ASKS,
+    AT,
+    BID_QTY,
+    BIDS,
+    BOOLEAN,
+    CLOSE,
+    EVENT_TIME,
+    FIRST_ID,
+    LAST_ID,
+    MAKER,
+    NINE,
+    PREVIOUS_ID,
+    PRICE,
+    QTY,
+    QUOTE,
+    SPACE,
+    SYMBOL,
+    TIME,
+    TRADE_ID,
+    TRADE_KIND,
+    ZERO,
+    field_count,
+    follows,
+    is_list,
+    plain,
+    read_fields,
+    text_is,
+    time_of,
+    whole,
 )
 
 DONE = 0  # all lines are read
 UNUSUAL = 1  # the next line is not for this reader
 FULL = 2  # there may not be room for the rows of the next line
 
-_SPACE, _QUOTE, _COMMA, _COLON, _AT = (ord(c) for c in ' ",:@')
-_ZERO, _NINE, _POINT, _BACKSLASH = (ord(c) for c in "09.\\")
-_OPEN, _CLOSE, _OPEN_LIST, _CLOSE_LIST = (ord(c) for c in "{}[]")
-_TRUE, _FALSE = np.frombuffer(b"true", np.uint8), np.frombuffer(b"false", np.uint8)
 _STREAM, _DATA = np.frombuffer(b'{"stream":"', np.uint8), np.frombuffer(b',"data":{', np.uint8)
 _BEST_NAME, _TRADE_NAME = np.frombuffer(b'bookTicker"', np.uint8), np.frombuffer(b'trade"', np.uint8)
 _DEPTH_NAME, _MARKET = np.frombuffer(b"depth", np.uint8), np.frombuffer(b"MARKET", np.uint8)
 
-# fields by their letters: A to Z are 0 to 25, a to z are 32 to 57
-_A, _B, _E, _T, _U, _X = (ord(c) - 65 for c in "ABETUX")
-_a, _b, _m, _p, _q, _s, _t, _u = (ord(c) - 65 for c in "abmpqstu")
-_PU = 60
-_OTHER = 63
-
-_INTEGER, _BOOLEAN, _LIST = 0, -1, -2  # forms of a field that is no text; of a list, `value` is its length
-
-_MS = 1_000_000
-_LAST_MS = (2**63 - 1) // _MS
 _BUY, _SELL = 1 << 8, 255 << 8  # the sides of a row, in its last word
 _MARK_LAST = LAST << 16
 _MARK_ESTIMATED = ESTIMATED_TIME << 16
@@ -91,29 +86,29 @@ def _line(text: Any, start: int, end: int, reader: Any, symbol: Any, rows: Any) 
     reader.at = start
     reader.seen = 0
     local = _local_time(text, end, reader)
-    if local < reader.local or not _follows(text, end, reader, _STREAM):
+    if local < reader.local or not follows(text, end, reader, _STREAM):
         return False
-    while reader.at < end and text[reader.at] != _AT:
-        if not _plain(text[reader.at]):
+    while reader.at < end and text[reader.at] != AT:
+        if not plain(text[reader.at]):
             return False
         reader.at += 1
     reader.at += 1
-    if _follows(text, end, reader, _BEST_NAME):
+    if follows(text, end, reader, _BEST_NAME):
         kind = BEST
-    elif _follows(text, end, reader, _TRADE_NAME):
+    elif follows(text, end, reader, _TRADE_NAME):
         kind = TRADE
-    elif _follows(text, end, reader, _DEPTH_NAME) and reader.at < end and text[reader.at] in (_QUOTE, _AT):
+    elif follows(text, end, reader, _DEPTH_NAME) and reader.at < end and text[reader.at] in (QUOTE, AT):
         kind = LEVEL
-        while reader.at < end and text[reader.at] != _QUOTE:
-            if not _plain(text[reader.at]):
+        while reader.at < end and text[reader.at] != QUOTE:
+            if not plain(text[reader.at]):
                 return False
             reader.at += 1
         reader.at += 1
     else:
         return False
-    if not _follows(text, end, reader, _DATA) or not _fields(text, end, reader, kind == LEVEL, rows):
+    if not follows(text, end, reader, _DATA) or not read_fields(text, end, reader, kind == LEVEL, rows):
         return False
-    if reader.at + 1 != end or text[reader.at] != _CLOSE or not _text_is(text, reader, _s, symbol):
+    if reader.at + 1 != end or text[reader.at] != CLOSE or not text_is(text, reader, SYMBOL, symbol):
         return False
     if kind == BEST:
         taken = _best(text, reader, rows, local)
@@ -132,235 +127,14 @@ def _local_time(text: Any, end: int, reader: Any) -> int:
     """The time in front of the line and the space after it, or -1."""
     start = reader.at
     value = 0
-    while reader.at < end and _ZERO <= text[reader.at] <= _NINE and reader.at - start < 19:
-        value = value * 10 + (int(text[reader.at]) - _ZERO)
+    while reader.at < end and ZERO <= text[reader.at] <= NINE and reader.at - start < 19:
+        value = value * 10 + (int(text[reader.at]) - ZERO)
         reader.at += 1
     digits = reader.at - start
-    if digits == 0 or (digits == 19 and text[start] == _NINE) or reader.at >= end or text[reader.at] != _SPACE:
+    if digits == 0 or (digits == 19 and text[start] == NINE) or reader.at >= end or text[reader.at] != SPACE:
         return -1
     reader.at += 1
     return value
-
-
-@subkernel
-def _follows(text: Any, end: int, reader: Any, expected: Any) -> bool:
-    """Whether these bytes come next; steps over them if so."""
-    if reader.at + len(expected) > end:
-        return False
-    for i in range(len(expected)):
-        if text[reader.at + i] != expected[i]:
-            return False
-    reader.at += len(expected)
-    return True
-
-
-@subkernel
-def _plain(byte: int) -> bool:
-    """Whether a byte in a string stands for itself: ASCII, no escape, no control character, no end."""
-    return byte >= _SPACE and byte < 127 and byte != _BACKSLASH and byte != _QUOTE
-
-
-@subkernel
-def _fields(text: Any, end: int, reader: Any, depth: bool, rows: Any) -> bool:
-    """Read the fields of the data up to its closing brace; levels go to the rows to come, as price and quantity."""
-    while True:
-        field = _name(text, end, reader)
-        if field < 0 or reader.at >= end:
-            return False
-        if field != _OTHER:
-            if reader.seen >> field & 1:
-                return False
-            reader.seen |= 1 << field
-        byte = text[reader.at]
-        if byte == _QUOTE:
-            sound = _string(text, end, reader, field)
-        elif _ZERO <= byte <= _NINE:
-            sound = _integer(text, end, reader, field)
-        elif byte == _OPEN_LIST and depth and field in (_b, _a):
-            sound = _levels(text, end, reader, field, rows)
-        else:
-            sound = _truth(text, end, reader, field)
-        if not sound or reader.at >= end:
-            return False
-        byte = text[reader.at]
-        reader.at += 1
-        if byte == _CLOSE:
-            return True
-        if byte != _COMMA:
-            return False
-
-
-@subkernel
-def _name(text: Any, end: int, reader: Any) -> int:
-    """The number of the next field, its name and colon stepped over; -1 if there is none."""
-    if reader.at >= end or text[reader.at] != _QUOTE:
-        return -1
-    reader.at += 1
-    start = reader.at
-    while reader.at < end and text[reader.at] != _QUOTE:
-        if not _plain(text[reader.at]):
-            return -1
-        reader.at += 1
-    length = reader.at - start
-    reader.at += 2
-    if reader.at > end or text[reader.at - 1] != _COLON:
-        return -1
-    first = int(text[start])
-    if length == 1 and (65 <= first <= 90 or 97 <= first <= 122):
-        return first - 65
-    if length == 2 and first == _p + 65 and text[start + 1] == _u + 65:
-        return _PU
-    return _OTHER
-
-
-@subkernel
-def _string(text: Any, end: int, reader: Any, field: int) -> bool:
-    reader.at += 1
-    reader.value[field] = reader.at
-    while reader.at < end and text[reader.at] != _QUOTE:
-        if not _plain(text[reader.at]):
-            return False
-        reader.at += 1
-    reader.stop[field] = reader.at
-    reader.at += 1
-    return True
-
-
-@subkernel
-def _integer(text: Any, end: int, reader: Any, field: int) -> bool:
-    start = reader.at
-    value = 0
-    while reader.at < end and _ZERO <= text[reader.at] <= _NINE:
-        value = value * 10 + (int(text[reader.at]) - _ZERO)
-        reader.at += 1
-        if reader.at - start > 18:
-            return False
-    reader.value[field] = value
-    reader.stop[field] = _INTEGER
-    return text[start] != _ZERO or reader.at - start == 1
-
-
-@subkernel
-def _truth(text: Any, end: int, reader: Any, field: int) -> bool:
-    """True or false, as 1 or 0."""
-    reader.stop[field] = _BOOLEAN
-    reader.value[field] = 1
-    if _follows(text, end, reader, _TRUE):
-        return True
-    reader.value[field] = 0
-    return _follows(text, end, reader, _FALSE)
-
-
-@subkernel
-def _levels(text: Any, end: int, reader: Any, field: int, rows: Any) -> bool:
-    """Read `[["price","quantity"],…]`; bids have to come before asks."""
-    first = reader.rows
-    if field == _a:
-        if not _is_list(reader, _b):
-            return False
-        first += reader.value[_b]
-    elif reader.seen >> _a & 1:
-        return False
-    at = reader.at + 1
-    row = first
-    if at < end and text[at] == _CLOSE_LIST:
-        at += 1
-    else:
-        while True:
-            if at + 2 >= end or text[at] != _OPEN_LIST or text[at + 1] != _QUOTE:
-                return False
-            price, at = _count(text, at + 2, end, reader.price_digits, reader.price_scale)
-            if price <= 0 or at + 2 >= end or text[at] != _COMMA or text[at + 1] != _QUOTE:
-                return False
-            qty, at = _count(text, at + 2, end, reader.qty_digits, reader.qty_scale)
-            if qty < 0 or at + 1 >= end or text[at] != _CLOSE_LIST:
-                return False
-            rows[row, 4] = price
-            rows[row, 5] = qty
-            row += 1
-            at += 2
-            if text[at - 1] == _CLOSE_LIST:
-                break
-            if text[at - 1] != _COMMA:
-                return False
-    reader.at = at
-    reader.value[field] = row - first
-    reader.stop[field] = _LIST
-    return True
-
-
-@subkernel
-def _count(text: Any, at: int, end: int, digits: int, scale: int) -> tuple[int, int]:
-    """How many steps the decimal from `at` to its closing quote is, and what comes after the quote; -1 if not exact."""
-    start = at
-    value = 0
-    while at < end and _ZERO <= text[at] <= _NINE:
-        value = value * 10 + (int(text[at]) - _ZERO)
-        at += 1
-        if at - start + scale > 18:
-            return -1, at
-    if at == start or at >= end:
-        return -1, at
-    places = 0
-    if text[at] == _POINT:
-        at += 1
-        while places < scale and at < end and _ZERO <= text[at] <= _NINE:
-            value = value * 10 + (int(text[at]) - _ZERO)
-            at += 1
-            places += 1
-        while at < end and text[at] == _ZERO:
-            at += 1
-        if text[at - 1] == _POINT:
-            return -1, at
-    if at >= end or text[at] != _QUOTE or at - start > 40:
-        return -1, at
-    for _ in range(scale - places):
-        value *= 10
-    if digits == 1:
-        return value, at + 1
-    return (value // digits if value % digits == 0 else -1), at + 1
-
-
-@subkernel
-def _field_count(text: Any, reader: Any, field: int, digits: int, scale: int) -> int:
-    """How many steps the text of a field is, or -1."""
-    if not reader.seen >> field & 1 or reader.stop[field] <= 0:
-        return -1
-    value, at = _count(text, reader.value[field], reader.stop[field] + 1, digits, scale)
-    return value if at == reader.stop[field] + 1 else -1
-
-
-@subkernel
-def _text_is(text: Any, reader: Any, field: int, expected: Any) -> bool:
-    if not reader.seen >> field & 1 or reader.stop[field] <= 0:
-        return False
-    start = reader.value[field]
-    if reader.stop[field] - start != len(expected):
-        return False
-    same = True
-    for i in range(len(expected)):
-        same &= text[start + i] == expected[i]
-    return same
-
-
-@subkernel
-def _whole(reader: Any, field: int) -> int:
-    """The value of an integer field, or -1."""
-    return reader.value[field] if reader.seen >> field & 1 and reader.stop[field] == _INTEGER else -1
-
-
-@subkernel
-def _is_list(reader: Any, field: int) -> bool:
-    return reader.seen >> field & 1 == 1 and reader.stop[field] == _LIST
-
-
-@subkernel
-def _time(reader: Any, field: int) -> int:
-    """The value of a field of milliseconds in ns; 0 if it is not there, -1 if it is no time."""
-    if not reader.seen >> field & 1:
-        return 0
-    value = _whole(reader, field)
-    return value * _MS if 0 <= value <= _LAST_MS else -1
 
 
 @subkernel
@@ -374,11 +148,11 @@ def _write(rows: Any, row: int, exch_ts: int, local: int, seq: int, word: int) -
 
 @subkernel
 def _best(text: Any, reader: Any, rows: Any, local: int) -> bool:
-    bid = _field_count(text, reader, _b, reader.price_digits, reader.price_scale)
-    ask = _field_count(text, reader, _a, reader.price_digits, reader.price_scale)
-    bid_qty = _field_count(text, reader, _B, reader.qty_digits, reader.qty_scale)
-    ask_qty = _field_count(text, reader, _A, reader.qty_digits, reader.qty_scale)
-    seq, time = _whole(reader, _u), _time(reader, _T)
+    bid = field_count(text, reader, BIDS, reader.price_digits, reader.price_scale)
+    ask = field_count(text, reader, ASKS, reader.price_digits, reader.price_scale)
+    bid_qty = field_count(text, reader, BID_QTY, reader.qty_digits, reader.qty_scale)
+    ask_qty = field_count(text, reader, ASK_QTY, reader.qty_digits, reader.qty_scale)
+    seq, time = whole(reader, LAST_ID), time_of(reader, TIME)
     if bid < 0 or ask < 0 or bid_qty < 0 or ask_qty < 0 or seq < 0 or time < 0:
         return False
     word = BEST
@@ -398,19 +172,19 @@ def _best(text: Any, reader: Any, rows: Any, local: int) -> bool:
 
 @subkernel
 def _trade(text: Any, reader: Any, rows: Any, local: int) -> bool:
-    price = _field_count(text, reader, _p, reader.price_digits, reader.price_scale)
-    qty = _field_count(text, reader, _q, reader.qty_digits, reader.qty_scale)
-    seq, time = _whole(reader, _t), _time(reader, _T)
-    if price <= 0 or qty <= 0 or seq <= reader.last_trade or time < 0 or not reader.seen >> _T & 1:
+    price = field_count(text, reader, PRICE, reader.price_digits, reader.price_scale)
+    qty = field_count(text, reader, QTY, reader.qty_digits, reader.qty_scale)
+    seq, time = whole(reader, TRADE_ID), time_of(reader, TIME)
+    if price <= 0 or qty <= 0 or seq <= reader.last_trade or time < 0 or not reader.seen >> TIME & 1:
         return False
-    if not reader.seen >> _m & 1 or reader.stop[_m] != _BOOLEAN:
+    if not reader.seen >> MAKER & 1 or reader.stop[MAKER] != BOOLEAN:
         return False
-    if reader.seen >> _X & 1 and not _text_is(text, reader, _X, _MARKET):
+    if reader.seen >> TRADE_KIND & 1 and not text_is(text, reader, TRADE_KIND, _MARKET):
         return False
     reader.last_trade = seq
     reader.exchange = max(reader.exchange, time)
     row = reader.rows
-    side = _SELL if reader.value[_m] else _BUY  # the buyer was the maker, so the seller took
+    side = _SELL if reader.value[MAKER] else _BUY  # the buyer was the maker, so the seller took
     _write(rows, row, time, local, seq, TRADE | side | _MARK_LAST)
     rows[row, 4], rows[row, 5] = price, qty
     reader.rows += 1
@@ -419,11 +193,16 @@ def _trade(text: Any, reader: Any, rows: Any, local: int) -> bool:
 
 @subkernel
 def _depth(reader: Any, rows: Any, local: int) -> bool:
-    first, last, sent, time = _whole(reader, _U), _whole(reader, _u), _time(reader, _E), _time(reader, _T)
-    previous = _whole(reader, _PU) if reader.seen >> _PU & 1 else 0
-    if first < 0 or last < first or previous < 0 or sent < 0 or time < 0 or not reader.seen >> _E & 1:
+    first, last, sent, time = (
+        whole(reader, FIRST_ID),
+        whole(reader, LAST_ID),
+        time_of(reader, EVENT_TIME),
+        time_of(reader, TIME),
+    )
+    previous = whole(reader, PREVIOUS_ID) if reader.seen >> PREVIOUS_ID & 1 else 0
+    if first < 0 or last < first or previous < 0 or sent < 0 or time < 0 or not reader.seen >> EVENT_TIME & 1:
         return False
-    if not (_is_list(reader, _b) and _is_list(reader, _a)):
+    if not (is_list(reader, BIDS) and is_list(reader, ASKS)):
         return False
     follows = previous == reader.last_id if reader.futures else first <= reader.last_id + 1
     if not (reader.in_sync and last > reader.last_id and follows):
@@ -434,8 +213,8 @@ def _depth(reader: Any, rows: Any, local: int) -> bool:
     reader.last_id = last
     reader.last_time = time
     start = reader.rows
-    bids = reader.value[_b]
-    count = bids + reader.value[_a]
+    bids = reader.value[BIDS]
+    count = bids + reader.value[ASKS]
     for i in range(count):
         _write(rows, start + i, time, local, last, LEVEL | (_BUY if i < bids else _SELL))
     if count == 0:

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from quotewright.domain.instrument import Instrument
 from quotewright.domain.kernel import INTERPRETED, records
-from quotewright.importers.binance_lines import FULL, READER, UNUSUAL, read_lines
+from quotewright.importers.binance_fields import READER
+from quotewright.importers.binance_lines import FULL, UNUSUAL, read_lines
 from quotewright.importers.clock import ForwardClock
 from quotewright.importers.report import Tally
 from quotewright.importers.rows import CHUNK_ROWS, Assembly
