@@ -22,10 +22,11 @@ END = "<!-- made by benchmarks/page.py: end -->"
 def section(found: dict[str, Any]) -> str:
     """The results in Markdown."""
     machine = dict(found["machine"])
-    cores, architecture, system = (machine.pop(name) for name in ("cores", "architecture", "system"))
+    cores, load, architecture, system = (machine.pop(name) for name in ("cores", "load", "architecture", "system"))
+    busy = f", {load:g} processes wanting them before the run" if load is not None else ""
     versions = ", ".join(f"{name} {value}" for name, value in machine.items())
     parts = [
-        f"{found['date']}, {cores} shared cores ({architecture}, {system}); {versions}. "
+        f"{found['date']}, {cores} shared cores ({architecture}, {system}{busy}); {versions}. "
         f"Medians of {found['rounds']} interleaved rounds{' over feeds of a tenth' if found['quick'] else ''}.",
         "",
         _row(HEADERS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import statistics
 import time
 from typing import Any
 
@@ -19,7 +20,7 @@ from quotewright.sessions.venue_options import VenueOptions
 from quotewright.storage.schema import parquet
 
 ROWS = 500_000
-SETS = 128  # four chunks of a sweep
+SETS = 512  # eight chunks of a sweep
 
 
 def families(settings: Settings) -> list[Family]:
@@ -34,14 +35,17 @@ def families(settings: Settings) -> list[Family]:
     )
     plan = make_plan([dataset], spec)
 
+    spent_cpu: dict[int, list[float]] = {1: [], 2: []}
+
     def wall(workers: int) -> Any:
         def side() -> Sample:
             out = settings.folder / f"sweep-{workers}"
             shutil.rmtree(out, ignore_errors=True)
             engine = Threads([open_dataset(store)], workers)
-            start = time.perf_counter()
+            start, start_cpu = time.perf_counter(), time.process_time()
             swept = sweep(plan, out, engine)
             spent = time.perf_counter() - start
+            spent_cpu[workers].append(time.process_time() - start_cpu)
             return Sample(spent, parquet.read_table(swept.table))
 
         return side
@@ -52,7 +56,14 @@ def families(settings: Settings) -> list[Family]:
         if not outcomes["one thread"].equals(outcomes["two threads"]):
             raise SameWork("two threads and one give different tables")
 
+    def cpu(workers: int) -> Any:
+        return lambda: Sample(statistics.median(spent_cpu[workers]))
+
     row = Row("sweep, wall time: one thread against two", "one thread", "two threads", 1.7)
+    same = Row("sweep, CPU time: one thread against two (1×: threads do not hinder each other)", *row[1:3], 0)
     events = dict.fromkeys(sides, len(feed.events) * SETS)
-    notes = (f"{SETS} parameter sets from a store; needs two idle cores",)
-    return [Family("threads", [row], sides, events, check, notes=notes)]
+    notes = (f"{SETS} parameter sets from a store; wall time needs two idle cores",)
+    return [
+        Family("threads", [row], sides, events, check, notes=notes),
+        Family("threads-cpu", [same], {"one thread": cpu(1), "two threads": cpu(2)}, events, rounds=1, warm=False),
+    ]

@@ -76,7 +76,7 @@ def _has(family: Family, text: str) -> bool:
 
 
 def machine() -> dict[str, Any]:
-    """What a reader needs to place the figures."""
+    """What a reader needs to place the figures; `load` is how many processes wanted a core over the minute before."""
     packages: dict[str, str] = {}
     for name in ("quotewright", "numba", "numpy", "polars", "pyarrow", "hftbacktest"):
         try:
@@ -89,6 +89,7 @@ def machine() -> dict[str, Any]:
         packages["nautilus_trader"] = told.stdout.strip()
     return {
         "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "architecture": platform.machine(),
         "system": platform.system(),
         "python": platform.python_version(),
@@ -126,6 +127,7 @@ def main() -> None:
     """Measure, print, write; ends with 1 if a family failed."""
     given = arguments()
     console = Console(width=None if sys.stdout.isatty() else 120)
+    where = machine()
     rounds = given.rounds or (3 if given.quick else ROUNDS)
     with tempfile.TemporaryDirectory(prefix="quotewright-bench-") as folder:
         settings = Settings(Path(folder), quick=given.quick, data=Path(given.data) if given.data else None)
@@ -133,7 +135,7 @@ def main() -> None:
     if not found["ratios"] and not found["skipped"]:
         sys.exit(f"no row has {given.only!r} in its name")
     now = datetime.now(UTC)
-    found = {"machine": machine(), "date": f"{now:%Y-%m-%d}", "rounds": rounds, "quick": given.quick, **found}
+    found = {"machine": where, "date": f"{now:%Y-%m-%d}", "rounds": rounds, "quick": given.quick, **found}
     show(console, found)
     path = given.into or RESULTS / f"{now:%Y-%m-%d}{'-quick' if given.quick else ''}.json"
     write(found, path, whole=not given.only)
