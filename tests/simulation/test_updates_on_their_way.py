@@ -1,4 +1,4 @@
-"""More updates between venue and home than there is room for at first: room is made, and nothing is lost or reordered."""
+"""More updates between venue and home than there is room for at first: room is made, nothing is lost or reordered."""
 
 from __future__ import annotations
 
