@@ -1,7 +1,7 @@
 """The fields of one message of a raw Binance recording, read compiled: integers, texts, and levels as ticks and lots.
 
-Nothing is taken but plain JSON without white space and escapes, each field once, every price and quantity a whole number
-of steps: who calls leaves any other line to `binance_ws`.
+Nothing is taken but plain JSON without white space and escapes, each field once, every price and quantity a whole
+number of steps: who calls leaves any other line to `binance_ws`.
 """
 
 # pyright: basic

@@ -193,19 +193,15 @@ def _trade(text: Any, reader: Any, rows: Any, local: int) -> bool:
 
 @subkernel
 def _depth(reader: Any, rows: Any, local: int) -> bool:
-    first, last, sent, time = (
-        whole(reader, FIRST_ID),
-        whole(reader, LAST_ID),
-        time_of(reader, EVENT_TIME),
-        time_of(reader, TIME),
-    )
+    first, last = whole(reader, FIRST_ID), whole(reader, LAST_ID)
+    sent, time = time_of(reader, EVENT_TIME), time_of(reader, TIME)
     previous = whole(reader, PREVIOUS_ID) if reader.seen >> PREVIOUS_ID & 1 else 0
     if first < 0 or last < first or previous < 0 or sent < 0 or time < 0 or not reader.seen >> EVENT_TIME & 1:
         return False
     if not (is_list(reader, BIDS) and is_list(reader, ASKS)):
         return False
-    follows = previous == reader.last_id if reader.futures else first <= reader.last_id + 1
-    if not (reader.in_sync and last > reader.last_id and follows):
+    continues = previous == reader.last_id if reader.futures else first <= reader.last_id + 1
+    if not (reader.in_sync and last > reader.last_id and continues):
         return False
     if not reader.futures or time == 0:
         time = sent
