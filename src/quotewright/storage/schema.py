@@ -47,6 +47,19 @@ _PACKINGS = {
     "asks": _COUNTS,
     "price": _Packing("BYTE_STREAM_SPLIT", "zstd", 3),
 }
+_TIMES_BY_ORDER = _Packing("DELTA_BINARY_PACKED", "zstd", 15)
+_FEW_VALUES_BY_ORDER = _Packing("DICTIONARY", "zstd", 3)
+_PACKINGS_BY_ORDER = {
+    **_PACKINGS,
+    "exch_ts": _TIMES_BY_ORDER,
+    "local_ts": _TIMES_BY_ORDER,
+    "order_id": _Packing("BYTE_STREAM_SPLIT", "zstd", 15),
+    **dict.fromkeys(("kind", "flags", "bids", "asks"), _FEW_VALUES_BY_ORDER),
+    "price": _Packing("BYTE_STREAM_SPLIT", "zstd", 9),
+    "qty": _Packing("PLAIN", "zstd", 9),
+}
+"""For order-by-order data, where every row is a run: small first, as there are three wide columns more to each row."""
+
 _QTY = (_Packing("PLAIN", "zstd", 3), _Packing("BYTE_STREAM_SPLIT", "zstd", 1))
 """Which is smaller depends on the market: some repeat the same few quantities."""
 _VERSION_KEY = "quotewright_schema"
@@ -59,8 +72,10 @@ def arrow_schema(form: str) -> Any:
 
 
 def open_writer(sink: Any, form: str, first: Runs) -> Any:
-    """A ParquetWriter for a day's file of a form; the file's first rows choose how quantities are packed."""
-    packings = {name: _best_qty(first.qty) if name == "qty" else _PACKINGS[name] for name in FORMS[form]}
+    """A ParquetWriter for a day's file of a form; the file's first rows choose how columns are packed."""
+    by_order = bool(first.order_id.any())
+    known = _PACKINGS_BY_ORDER if by_order else {**_PACKINGS, "qty": _best_qty(first.qty)}
+    packings = {name: known[name] for name in FORMS[form]}
     statistics = [name for name in ("exch_ts", "local_ts") if name in FORMS[form]]
     return parquet.ParquetWriter(sink, arrow_schema(form), write_statistics=statistics, **_options(packings))
 
