@@ -67,7 +67,7 @@ class Journal:
         """One block of records, of which the engine will use the memory again."""
         self.rows += len(records)
         if self._keep:
-            self.blocks.append(np.array(records))
+            self.blocks.append(records.view(np.uint8).copy().view(records.dtype))  # numpy copies records field by field
 
 
 class Ours:
