@@ -11,7 +11,7 @@ from quotewright.domain.quotes import ON_FILL
 from quotewright.engine.commands import cancel_all
 from quotewright.engine.decide import decide_leg
 from quotewright.engine.record import next_record
-from quotewright.engine.state import MARKOUT_RING
+from quotewright.engine.state import MARKOUT_RING, NEVER
 from quotewright.market.levels import OK
 from quotewright.orders.states import OPEN, PENDING, release_order
 from quotewright.risk.gate import loss_reached
@@ -25,7 +25,7 @@ FILL = int(Record.FILL)
 MARKOUT = int(Record.MARKOUT)
 HALT = int(Record.HALT)
 LOSS = int(Refusal.LOSS)
-FIRST_HORIZON = MARKOUT_HORIZONS[0]
+HORIZONS = MARKOUT_HORIZONS
 MARKOUTS_FULL = 5  # more fills within the longest markout horizon than the ring holds
 
 
@@ -138,7 +138,10 @@ def _await_markouts(state: Any, response: Any) -> int:
     entry.leg = response.leg
     entry.side = response.side
     entry.price = response.price
-    engine.next_markout = min(engine.next_markout, engine.now + FIRST_HORIZON)
+    for h in range(4):
+        if engine.markouts_due[h] == NEVER:
+            engine.markouts_due[h] = engine.now + HORIZONS[h]
+            engine.next_markout = min(engine.next_markout, engine.markouts_due[h])
     return OK
 
 

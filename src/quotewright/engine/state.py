@@ -49,6 +49,7 @@ ENGINE = np.dtype(
         ("together", "i8"),  # 1: everything due at one moment runs in one call (no message can come in between)
         ("events", "i8"),  # rows applied at home
         ("markouts_out", "i8", (4,)),  # fills done, per horizon
+        ("markouts_due", "i8", (4,)),  # when the next is due, per horizon; NEVER when none waits
         ("due_leg", "i8"),  # a leg whose target a strategy in plain Python is to write now; -1: none
         ("asked", "i8"),  # legs that wait for it
     ],
@@ -177,6 +178,7 @@ def new_state(
     engine["next_timer"] = NEVER
     engine["next_mark"] = NEVER
     engine["next_markout"] = NEVER
+    engine["markouts_due"] = NEVER
     engine["mark_interval"] = mark_interval
     engine["keep"] = keep
     engine["due_leg"] = NONE

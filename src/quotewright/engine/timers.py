@@ -90,27 +90,24 @@ def markouts_until(state: Any, until: int) -> None:
     engine = state.engine[0]
     now = engine.now
     while engine.next_markout <= until:
+        h = 0
+        while engine.markouts_due[h] != engine.next_markout:
+            h += 1
+        engine.now = engine.next_markout
+        entry = state.markouts[engine.markouts_out[h] % MARKOUT_RING]
+        row = state.journal[next_record(state, entry.leg, MARKOUT)]
+        row.ref = entry.number
+        row.qty = HORIZONS[h]
+        row.side = entry.side
+        row.price = entry.price
+        row.mid2 = state.touches[state.legs[entry.leg].instrument].mid2
+        engine.markouts_out[h] += 1
         due = NEVER
-        for h in range(4):
-            if engine.markouts_out[h] < engine.markouts_in:
-                entry = state.markouts[engine.markouts_out[h] % MARKOUT_RING]
-                if entry.ts + HORIZONS[h] == engine.next_markout:
-                    engine.now = engine.next_markout
-                    engine.markouts_out[h] += 1
-                    row = state.journal[next_record(state, entry.leg, MARKOUT)]
-                    row.ref = entry.number
-                    row.qty = HORIZONS[h]
-                    row.side = entry.side
-                    row.price = entry.price
-                    row.mid2 = state.touches[state.legs[entry.leg].instrument].mid2
-                    due = engine.next_markout
-                    break
-        if due == NEVER:
-            for h in range(4):
-                if engine.markouts_out[h] < engine.markouts_in:
-                    entry = state.markouts[engine.markouts_out[h] % MARKOUT_RING]
-                    due = min(due, entry.ts + HORIZONS[h])
-            engine.next_markout = due
+        if engine.markouts_out[h] < engine.markouts_in:
+            due = state.markouts[engine.markouts_out[h] % MARKOUT_RING].ts + HORIZONS[h]
+        engine.markouts_due[h] = due
+        first = min(engine.markouts_due[0], engine.markouts_due[1])
+        engine.next_markout = min(first, min(engine.markouts_due[2], engine.markouts_due[3]))
     engine.now = now
 
 
