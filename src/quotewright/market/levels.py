@@ -314,9 +314,15 @@ def _recentre(book: Any, price: int) -> int:
     return OK
 
 
-@inlined
+@subkernel
 def set_level(book: Any, side: int, price: int, qty: int) -> int:
     """Set the lots resting at a price (0 removes the level); returns OK or BOOK_FULL."""
+    return set_level_here(book, side, price, qty)
+
+
+@inlined
+def set_level_here(book: Any, side: int, price: int, qty: int) -> int:
+    """`set_level` in place of the call: for loops over whole feeds, as each copy costs a second of compiling."""
     s = side_index(side)
     index = price - book.origin
     status = OK

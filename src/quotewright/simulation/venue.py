@@ -11,7 +11,7 @@ from quotewright.domain.events import ADD, BEST, BID, CHANGE, CLEAR, DELETE, FUN
 from quotewright.domain.kernel import inlined, subkernel
 from quotewright.market.book import apply_row, copy_touch, finish_update, note_update, touch_qty
 from quotewright.market.l3 import L3_DUPLICATE, L3_UNKNOWN, apply_order_row
-from quotewright.market.levels import OK, set_level
+from quotewright.market.levels import OK, set_level_here
 from quotewright.market.streams import STREAM_OF_KIND, STREAMS
 from quotewright.simulation.fills import walk
 from quotewright.simulation.flight import RESPONSES
@@ -69,7 +69,7 @@ def market_until(vs: Any, exch: Any, limit: int) -> int:
             row = exch[at]
             at += 1
             if row.kind == LEVEL:
-                status = max(status, set_level(book, row.side, row.price, row.qty))
+                status = max(status, set_level_here(book, row.side, row.price, row.qty))
                 if concerned:
                     place = place_of(row.instrument, row.side, row.price)
                     if vs.places[place].interest:
@@ -125,7 +125,7 @@ def quiet_until(state: Any, vs: Any, exch: Any, limit: int) -> None:
         status = OK
         while row.kind in (LEVEL, TRADE, BEST, NOTE):
             if row.kind == LEVEL:
-                status = max(status, set_level(book, row.side, row.price, row.qty))
+                status = max(status, set_level_here(book, row.side, row.price, row.qty))
             else:
                 apply_row(book, row)
             at += 1
