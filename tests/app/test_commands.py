@@ -70,7 +70,7 @@ def test_demo_json_has_the_form_that_others_rely_on(demo: Path, cli: Any) -> Non
 
 def test_text_and_json_of_strategies(cli: Any) -> None:
     listed = cli("strategies", "--json").json()
-    assert list(listed) == ["symmetric", "avellaneda_stoikov", "glft", "ladder"]
+    assert list(listed) == ["symmetric", "avellaneda_stoikov", "glft", "ladder", "penny_jump"]
     for name in listed:
         schema = cli("strategies", name, "--json").json()
         assert schema["title"] == name

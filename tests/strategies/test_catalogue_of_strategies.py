@@ -40,8 +40,8 @@ STRATEGY = Strategy(
 '''
 
 
-def test_catalogue_has_the_four_strategies_under_their_own_names() -> None:
-    assert {"symmetric", "avellaneda_stoikov", "glft", "ladder"} <= set(CATALOGUE)
+def test_catalogue_has_the_strategies_under_their_own_names() -> None:
+    assert {"symmetric", "avellaneda_stoikov", "glft", "ladder", "penny_jump"} <= set(CATALOGUE)
     for name, strategy in CATALOGUE.items():
         assert strategy.name == name
         assert find(name) is strategy

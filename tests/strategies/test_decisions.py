@@ -191,7 +191,9 @@ def test_avellaneda_stoikov_spread_narrows_to_the_horizon_and_starts_again() -> 
     assert spread(30) == spread(0) == spread(3_000)
 
 
-@pytest.mark.parametrize("name", ["avellaneda_stoikov", "glft", "ladder"])
+@pytest.mark.parametrize(
+    "name", ["avellaneda_stoikov", "glft", "ladder"]
+)  # a penny-jumper goes by the others as long as the floor allows
 def test_inventory_moves_both_quotes_against_itself(name: str) -> None:
     short, flat, long = (decide(name, unit_view(q)) for q in (-4, 0, 4))
     assert long[0][0][0] < flat[0][0][0] < short[0][0][0]
@@ -254,7 +256,11 @@ def test_the_side_that_would_pass_the_bound_is_cut_and_then_not_quoted(name: str
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bid_stays_below_the_best_ask_and_an_ask_above_the_best_bid(name: str) -> None:
-    zero_width = {"symmetric": {"half_spread": 0.0}, "ladder": {"half_spread": 0.0, "skew": 1e4}}
+    zero_width = {
+        "symmetric": {"half_spread": 0.0},
+        "ladder": {"half_spread": 0.0, "skew": 1e4},
+        "penny_jump": {"skew": 1e4},
+    }
     given = zero_width.get(name, {"k": 1e4, "gamma": 100.0, "sigma": 50.0})
     for inventory in (-9_000.0, 0.0, 9_000.0):
         bids, asks = decide(name, view_of(lot_value=1.0, inventory=inventory), **given)
