@@ -92,7 +92,7 @@ STRATEGY = Strategy(
         Param("floor", 0.0, -1e3, 1e3, "bp", "Least edge over the fair price, after the fee, at which it quotes."),
         Param("fee", 0.0, -100.0, 100.0, "bp", "What a maker pays the venue; a rebate is negative."),
         Param("behind", 1.0, 0.0, 1e4, "ticks", "How far behind the winner second place is; 0 joins it.", whole=True),
-        Param("micro", 0.0, 0.0, 1.0, "", "Fair price: 0 is the mid, 1 the mid weighted by the queues at the touch."),
+        Param("micro", 0.0, 0.0, 1.0, "×", "Fair price: 0 is the mid, 1 the mid weighted by the queues at the touch."),
         Param("skew", 1.0, 0.0, 1e4, "bp", "How far the fair price moves away from a full inventory."),
         Param("patience", 1.0, 0.0, 3_600.0, "s", "How long it stays at a best price that is its own alone."),
     ),
