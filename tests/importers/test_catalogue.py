@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from quotewright.domain.catalogue import find_instrument, known_instruments
 from quotewright.domain.errors import InputError
+from quotewright.domain.instrument import PLAUSIBLE, Instrument
 
 RECORDED = [
     "binance-spot:BTCUSDT", "binance-spot:ETHUSDT", "binance-usdm:BTCUSDT", "binance-usdm:ETHUSDT",
@@ -27,8 +29,9 @@ def test_every_recorded_instrument_is_known(name: str) -> None:
 
 
 def test_versions_of_one_name_follow_each_other() -> None:
-    assert {instrument.name for instrument in known_instruments()} == set(RECORDED)
-    for name in RECORDED:
+    names = {instrument.name for instrument in known_instruments()}
+    assert names >= set(RECORDED)
+    for name in names:
         versions = [instrument for instrument in known_instruments() if instrument.name == name]
         assert versions[0].valid_from == 0
         assert versions[-1].valid_to == 0
@@ -50,5 +53,20 @@ def test_contract_sizes() -> None:
 
 
 def test_an_unknown_name_is_told_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"binance-coinm:BTCUSD_PERP"):
+    with pytest.raises(InputError, match=r"known are binance-spot:BTCUSDT, binance-spot:ETHUSDT$"):
         find_instrument("binance-spot", "DOGEUSDT")
+    with pytest.raises(InputError, match=r"known are instruments of binance-coinm, .*, instruments of phemex$"):
+        find_instrument("mtgox", "BTCUSD")
+
+
+def test_a_largest_amount_is_stated_only_where_the_steps_are_too_fine() -> None:
+    """Without it such an instrument is refused; with it, manifests of all the others stay what they were."""
+    fine = find_instrument("kraken", "ADAXBT")
+    assert fine.largest_amount == "100"
+    assert fine.to_dict()["largest_amount"] == "100"
+    assert Instrument(**fine.to_dict()) == fine
+    with pytest.raises(InputError, match="10000000 XBT overflow 64 bits"):
+        replace(fine, largest_amount=str(PLAUSIBLE))
+    with pytest.raises(InputError, match="1000 XBT overflow 64 bits"):
+        replace(fine, largest_amount="1000")
+    assert "largest_amount" not in find_instrument("kraken", "XBTCHF").to_dict()

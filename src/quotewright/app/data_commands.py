@@ -25,7 +25,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 )
 def import_command(
     paths: Annotated[list[Path], typer.Argument(help="Files of one continuous recording, oldest first.")],
-    format: Annotated[str, typer.Option("--format", help="binance-ws, bitstamp-l3, tardis, binance-dump or ohlcv.")],
+    format: Annotated[
+        str, typer.Option("--format", help="binance-ws, bitstamp-l3, tardis, binance-dump, ohlcv or wire.")
+    ],
     venue: Annotated[str, typer.Option("--venue", help="Venue, such as binance-usdm.")],
     symbol: Annotated[str, typer.Option("--symbol", help="Symbol, such as BTCUSDT.")],
     store: StoreOption,

@@ -29,7 +29,7 @@ KINDS = {"spot": SPOT, "linear": LINEAR, "inverse": INVERSE}
 ASSET_ATOM = Fraction(1, 10**8)  # venues keep balances and fees to eight decimals
 
 MOST_TICKS = 10**14  # where a venue gives no highest price: still safe to scale by basis points in 64 bits
-PLAUSIBLE = 10**7  # of the settle asset: amounts up to here must never overflow
+PLAUSIBLE = 10**7  # of the settle asset: amounts up to here must never overflow, unless an instrument says less
 
 InstrumentKind = Literal["spot", "linear", "inverse"]
 
@@ -67,6 +67,8 @@ class Instrument:
     `contract_size` the base amount (linear) or quote amount (inverse) of quantity 1.
     `maker_rate` and `taker_rate` are fractions of the notional; a rebate is a negative maker rate.
     `fee_asset` is "settle", or "received" where the venue takes a buyer's fee in the base asset.
+    `largest_amount` of the settle asset is what must fit 64 bits of money units: less than PLAUSIBLE where ticks and
+    lots are so fine that nothing else would, and then amounts above it must not be reached.
     `valid_from` and `valid_to` (ns, half open, 0 = open) bound this version of the definition.
     Raises InputError for any field out of range, and for notionals that could overflow 64 bits.
     """
@@ -91,6 +93,7 @@ class Instrument:
     post_only: Literal["reject", "reprice"] = "reject"
     valid_from: int = 0
     valid_to: int = 0
+    largest_amount: str = str(PLAUSIBLE)
 
     def __post_init__(self) -> None:
         for name in ("venue", "symbol", "base", "quote"):
@@ -134,8 +137,8 @@ class Instrument:
     def atoms_per_lot(self) -> int:
         """Position atoms in a lot: more than 1 only for spot lots coarser than 1e-8 of the base asset.
 
-        A power of ten as fine as 1e-8 allows, but coarser where prices are so small that PLAUSIBLE amounts
-        would not fit 64 bits otherwise; a base-asset fee is then rounded up to the coarser atom.
+        A power of ten as fine as 1e-8 allows, but coarser where prices are so small that the largest
+        amount would not fit 64 bits otherwise; a base-asset fee is then rounded up to the coarser atom.
         """
         finest = self.qty_step.fraction / ASSET_ATOM
         if self.kind != "spot" or finest.denominator != 1:
@@ -162,7 +165,8 @@ class Instrument:
         return self.price_step.fraction * contract * self.qty_step.fraction / (2 * atoms_per_lot)
 
     def _fits(self, atoms_per_lot: int) -> bool:
-        return PLAUSIBLE / _common_unit(self._half_tick_value(atoms_per_lot)) <= 2**62
+        largest = Step.parse(self.largest_amount, "largest_amount").fraction
+        return largest / _common_unit(self._half_tick_value(atoms_per_lot)) <= 2**62
 
     @property
     def inverse_value(self) -> int:
@@ -230,19 +234,23 @@ class Instrument:
         return record
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field, as plain values for JSON and manifests."""
-        return asdict(self)
+        """Every field, as plain values for JSON and manifests; a largest amount only where it is not PLAUSIBLE."""
+        fields = asdict(self)
+        if self.largest_amount == str(PLAUSIBLE):
+            del fields["largest_amount"]  # so that datasets keep the hashes they had before there was this field
+        return fields
 
     def _most_lots(self) -> int:
         return max(10**12 // self.atoms_per_lot, 1)
 
     def _refuse_overflow(self) -> None:
-        """PLAUSIBLE amounts of the settle asset must fit 62 bits of money units."""
+        """The largest amount of the settle asset must fit 62 bits of money units."""
         if self.kind == "inverse":
             if self.inverse_value > 2**53:
                 raise InputError("contract_size", self.contract_size, "with this tick can overflow 64 bits")
         elif not self._fits(1):
-            fix = f"with lot {self.lot} makes money units so small that {PLAUSIBLE} {self.quote} overflow 64 bits"
+            amount = f"{self.largest_amount} {self.quote}"
+            fix = f"with lot {self.lot} makes money units so small that {amount} overflow 64 bits"
             raise InputError("tick", self.tick, fix)
 
 

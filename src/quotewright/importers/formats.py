@@ -15,6 +15,7 @@ from quotewright.importers.ohlcv import TIME_COLUMNS, Ohlcv
 from quotewright.importers.report import Importer
 from quotewright.importers.source import PARQUET_MAGIC, first_line
 from quotewright.importers.tardis import Tardis
+from quotewright.importers.wire import Wire
 
 FORMATS: dict[str, Callable[[Sequence[Path], Instrument], Importer]] = {
     "binance-ws": BinanceWs,
@@ -22,14 +23,10 @@ FORMATS: dict[str, Callable[[Sequence[Path], Instrument], Importer]] = {
     "tardis": Tardis,
     "binance-dump": BinanceDump,
     "ohlcv": Ohlcv,
+    "wire": Wire,
 }
 
 UNSUPPORTED = {
-    "a cryptofeed recording": "it wraps a venue's own wire format in records of many symbols, HTTP replies and float "
-    "times; neither that wrapping nor most of the venues are built",
-    "a Hyperliquid WebSocket recording": "its books are cut to 20 levels with no update ids, and its venue has no "
-    "importer yet",
-    "a Bybit order book archive": "Bybit's snapshot and delta rules (u, seq) are not built yet",
     "a Parquet file": "a table of trades or best prices made by someone else; import the recording it was made from",
     "golden book states": "it holds book states to compare with, not a recording; see `data book`",
 }
@@ -71,13 +68,10 @@ def sniff(path: Path) -> str | None:
     line = first_line(path)
     if line.startswith(PARQUET_MAGIC):
         return "a Parquet file"
-    if line.startswith((b'{"t":"header"', b"wss://", b"https://")):
-        return "a cryptofeed recording"
-    if line.startswith(b'{"topic":"orderbook'):
-        return "a Bybit order book archive"
+    if line.startswith((b'{"t":"header"', b"wss://", b"https://", b'{"topic":"orderbook')):
+        return "wire"
     if _RECORDED_LINE.match(line):
-        hyperliquid = b'{"channel":' in line[:40]
-        return "a Hyperliquid WebSocket recording" if hyperliquid else "binance-ws"
+        return "wire" if b'{"channel":' in line[:40] else "binance-ws"
     return _sniff_csv(line)
 
 
