@@ -29,14 +29,15 @@ class Window(NamedTuple):
     """All events before `until` (ns) and not in a window before it, in both orders.
 
     `exch` is sorted by venue time, `local` by home time; both stably by dataset and recorded order, so that
-    updates stay whole. The instrument index is the dataset's position. They are one array where both orders agree,
-    and may share memory where they do not: nobody writes to them.
+    updates stay whole. The instrument index is the dataset's position. They may be one array, or share memory:
+    nobody writes to them. In `one_order`, no update overtakes another on its way home.
     """
 
     exch: EventArray
     local: EventArray
     until: int
     adjusted: tuple[Adjusted, ...]
+    one_order: bool = False
 
 
 def windows(datasets: Sequence[Dataset], rows: int = 250_000) -> Iterator[Window]:
@@ -56,9 +57,9 @@ def _windows(datasets: Sequence[Dataset], rows: int) -> Iterator[Window]:
     while not all(source.used_up for source in sources):
         limit = _read_enough(sources, rows)
         until = _choose_until(sources, limit, rows)
-        exch, local = _merge(sources, after, until, buffers)
+        exch, local, one_order = _merge(sources, after, until, buffers)
         if len(exch) or len(local):
-            yield Window(exch, local, until, tuple(source.adjusted() for source in sources))
+            yield Window(exch, local, until, tuple(source.adjusted() for source in sources), one_order)
         after = until
 
 
@@ -94,8 +95,11 @@ def _choose_until(sources: list[Source], limit: int, rows: int) -> int:
     return low if low > first else low + 1
 
 
-def _merge(sources: list[Source], after: int, until: int, buffers: Buffers) -> tuple[EventArray, EventArray]:
-    """The sources' rows in one, by venue time and by home time; at equal times in the order of the sources."""
+def _merge(sources: list[Source], after: int, until: int, buffers: Buffers) -> tuple[EventArray, EventArray, bool]:
+    """The sources' rows in one, by venue time and by home time; at equal times in the order of the sources.
+
+    Also whether that is one order.
+    """
     dues = [source.take(after, until) for source in sources]
     rows = buffers.rows(sum(due.rows for due in dues))
     at = 0
@@ -105,7 +109,7 @@ def _merge(sources: list[Source], after: int, until: int, buffers: Buffers) -> t
     if len(dues) == 1 and dues[0].venue_rows is not None:
         low, high = dues[0].venue_rows
         local = _events(rows[: dues[0].home_rows])
-        return (local if (low, high) == (0, dues[0].home_rows) else _events(rows[low:high])), local
+        return (local if (low, high) == (0, dues[0].home_rows) else _events(rows[low:high])), local, True
     return _reorder(_RunTable(dues), rows, after, until, buffers)
 
 
@@ -123,12 +127,16 @@ class _RunTable:
         self.home = _joined([np.arange(at, at + due.home_runs) for at, due in zip(starts, dues, strict=True)])
 
 
-def _reorder(table: _RunTable, rows: _Whole, after: int, until: int, buffers: Buffers) -> tuple[EventArray, EventArray]:
+def _reorder(
+    table: _RunTable, rows: _Whole, after: int, until: int, buffers: Buffers
+) -> tuple[EventArray, EventArray, bool]:
     by_home = table.home[np.argsort(table.local_ts[table.home], kind="stable")]
     due = np.flatnonzero((table.exch_ts >= after) & (table.exch_ts < until))
     by_venue = due[np.argsort(table.exch_ts[due], kind="stable")]
     local = _gathered(table, rows, by_home, buffers)
-    return (local if np.array_equal(by_venue, by_home) else _gathered(table, rows, by_venue, buffers)), local
+    if np.array_equal(by_venue, by_home):
+        return local, local, len(by_home) == int((table.exch_ts < until).sum())  # none is overtaken by the window
+    return _gathered(table, rows, by_venue, buffers), local, False
 
 
 def _gathered(table: _RunTable, rows: _Whole, order: _Whole, buffers: Buffers) -> EventArray:
