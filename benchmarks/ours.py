@@ -21,7 +21,7 @@ from quotewright.sessions.agents import AgentSpec
 from quotewright.sessions.venue_options import VenueOptions
 from quotewright.sessions.wiring import wire
 from quotewright.simulation.loop import TO_VENUE
-from quotewright.storage.feed import Window
+from quotewright.storage.window import Window
 
 Maker = dict[str, float]
 
