@@ -37,9 +37,9 @@ from quotewright.simulation.loop import (
 from quotewright.simulation.state import make_room_for_updates, set_one_order
 from quotewright.simulation.status import raise_for_status
 from quotewright.storage.feed import windows
-from quotewright.storage.window import Window
 from quotewright.storage.journal import JOURNAL_FILE, JournalWriter
 from quotewright.storage.store import Dataset
+from quotewright.storage.window import Window
 from quotewright.storage.writer import replace_file
 from quotewright.strategies.catalogue import find
 

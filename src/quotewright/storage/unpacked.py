@@ -111,7 +111,7 @@ def _mapped(folder: Path, index: dict[str, Any]) -> Iterator[Window]:
 
 
 def _map(path: Path) -> EventArray:
-    """A file's rows in memory as they are needed; compiled code knows no read-only arrays, so changes would be private."""
+    """A file's rows, read when they are looked at; kernels take writable arrays alone, so a change would be private."""
     if path.stat().st_size == 0:
         return np.zeros(0, EVENT)
     words: npt.NDArray[np.int64] = np.asarray(np.memmap(path, np.int64, "c"))
