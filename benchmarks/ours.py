@@ -21,7 +21,7 @@ from quotewright.sessions.agents import AgentSpec
 from quotewright.sessions.venue_options import VenueOptions
 from quotewright.sessions.wiring import wire
 from quotewright.simulation.loop import TO_VENUE
-from quotewright.storage.feed import Window
+from quotewright.storage.window import Window
 
 Maker = dict[str, float]
 
@@ -97,7 +97,7 @@ class Ours:
         ]
         venue = VenueOptions(entry_latency_ns=latency_ns, response_latency_ns=latency_ns)
         self._wired = wire([dataset], agents, venue, seed=0, mark_interval_ns=SECOND)
-        self._windows = windows or [Window(feed.events, feed.events, feed.end, ())]
+        self._windows = windows or [Window(feed.events, feed.events, feed.end, (), one_order=True)]
         self.journal = Journal(keep)
 
     def run(self) -> None:

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from quotewright.domain.errors import DataError
 from quotewright.domain.events import BEST, FUNDING, LAST, TRADE, EventArray
 from quotewright.storage import day_file
-from quotewright.storage.feed import Window, windows
+from quotewright.storage.feed import windows
 from quotewright.storage.manifest import DAY
 from quotewright.storage.store import Dataset, Store
+from quotewright.storage.unpacked import unpack
+from quotewright.storage.window import Window
 from quotewright.storage.writer import StoreWriter
 
 from .conftest import KINDS, chunks_of, make_events, make_instrument
@@ -60,6 +62,19 @@ def check(found: list[Window], recordings: list[tuple[EventArray, int]], rows: i
             assert ((times >= after) & (times < window.until)).all()
         assert len(window.local) <= rows or len(np.unique(window.local["local_ts"])) == 1
         after = window.until
+    check_one_order(found)
+
+
+def check_one_order(found: list[Window]) -> None:
+    """Where windows say so, what happens in them comes home in that order, behind all that happened before."""
+    home = {row: place for place, row in enumerate(row for window in found for row in window.local.tolist())}
+    furthest = -1
+    for window in found:
+        places = [home[row] for row in window.exch.tolist()]
+        if window.one_order and places:
+            assert places == sorted(places)
+            assert places[0] > furthest
+        furthest = max([furthest, *places])
 
 
 BASE = DAY * 20_000 - 40  # forty nanoseconds before a midnight
@@ -102,6 +117,12 @@ def test_windows_of_any_size_are_the_naive_merge(
                 store_writer.commit(offset, {})
             datasets.append(Store(Path(folder)).dataset(instrument.name))
         check(list(windows(datasets, rows)), recordings, rows)
+        packed = list(windows(datasets[:1]))
+        unpack(datasets[0])
+        for was, now in zip(packed, windows(datasets[:1]), strict=True):
+            assert (was.until, was.adjusted, was.one_order) == (now.until, now.adjusted, now.one_order)
+            assert was.exch.tolist() == now.exch.tolist()
+            assert was.local.tolist() == now.local.tolist()
 
 
 def test_one_array_serves_both_orders_where_they_agree(save: Callable[..., Dataset]) -> None:

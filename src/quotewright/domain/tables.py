@@ -14,6 +14,7 @@ Interpreted, the same expressions work on the arrays themselves.
 
 from __future__ import annotations
 
+import hashlib
 import operator
 from typing import Any, ClassVar
 
@@ -81,7 +82,9 @@ class TablesType(types.Type):
 
     def __init__(self, name: str, fields: tuple[tuple[str, Any], ...]) -> None:
         self.fields = fields
-        super().__init__(name=f"Tables({name}, {fields})")
+        digest = hashlib.sha256(repr(fields).encode()).hexdigest()[:16]
+        # Not the fields themselves: the name is part of the name of every function that is compiled for it.
+        super().__init__(name=f"Tables({name}, {digest})")
 
 
 class TableType(types.Type):

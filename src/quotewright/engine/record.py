@@ -11,15 +11,18 @@ from quotewright.domain.kernel import subkernel
 def next_record(state: Any, leg: int, kind: int) -> int:
     """Index of the next journal row, cleared, numbered and stamped; `leg` -1 for records of no leg.
 
-    An index, because a record returned by a kernel is a copy. Kinds that are not kept all go to the last row.
+    An index, because a record returned by a kernel is a copy. Kinds that are not kept all go to the last row, which is
+    neither cleared nor stamped.
     """
     engine = state.engine[0]
     kept = (engine.keep >> kind) & 1
-    index = engine.journal_rows if kept else len(state.journal) - 1
+    if not kept:
+        return len(state.journal) - 1
+    index = engine.journal_rows
     row = state.journal[index]
-    engine.journal_rows += kept
+    engine.journal_rows += 1
     row.seq = engine.seq
-    engine.seq += kept
+    engine.seq += 1
     row.ts = engine.now
     row.kind = kind
     if leg >= 0:

@@ -34,11 +34,12 @@ from quotewright.simulation.loop import (
     repeat_window,
     run_window,
 )
-from quotewright.simulation.state import make_room_for_updates
+from quotewright.simulation.state import make_room_for_updates, set_one_order
 from quotewright.simulation.status import raise_for_status
-from quotewright.storage.feed import Window, windows
+from quotewright.storage.feed import windows
 from quotewright.storage.journal import JOURNAL_FILE, JournalWriter
 from quotewright.storage.store import Dataset
+from quotewright.storage.window import Window
 from quotewright.storage.writer import replace_file
 from quotewright.strategies.catalogue import find
 
@@ -111,7 +112,7 @@ def run(
     for window in feed:
         venue.venue[0]["exch_next"] = 0
         venue.venue[0]["local_next"] = 0
-        venue.venue[0]["one_order"] = int(window.exch is window.local)
+        set_one_order(venue, window.one_order)
         last = min(window.until, int(window.local["local_ts"][-1]) + 1 if len(window.local) else last)
         until = last if window.until > NEVER // 2 else window.until
         exch, local = as_records(window.exch), as_records(window.local)

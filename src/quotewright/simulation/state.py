@@ -12,7 +12,7 @@ from quotewright.domain.tables import Tables
 from quotewright.market.book import UPDATE
 from quotewright.market.l3 import ORDER_BOOK
 from quotewright.market.levels import BOOK
-from quotewright.market.streams import STREAMS
+from quotewright.market.streams import STREAM_OF_KIND, STREAMS
 from quotewright.simulation.flight import FLIGHT, NOTHING_DUE
 
 RISK_AVERSE = 0
@@ -30,7 +30,7 @@ VENUE = np.dtype(
         ("exch_next", "i8"),  # cursors into the window's arrays
         ("local_next", "i8"),
         ("time", "i8"),  # of the last update applied
-        ("one_order", "i8"),  # 1: the window's rows come home in the order in which they happened
+        ("one_order", "i8"),  # 1: the window's updates come home in the order in which they happened
         ("ring", "i8"),  # updates on their way that a stream has room for
         ("rare", "i8"),  # of those on their way: snapshots, changes of status, funding
         ("interest", "i8"),  # places that an order of ours or a taken level is at
@@ -268,3 +268,23 @@ def make_room_for_updates(state: VenueState) -> None:
         new[2 * before * index + numbers % (2 * before)] = old[before * index + numbers % before]
     state.replace("updates", new)
     venue["ring"] = 2 * before
+
+
+def set_one_order(state: VenueState, one_order: bool) -> None:
+    """Say whether the updates of the coming window overtake each other on their way home.
+
+    Those under way change ways: from one to many exactly. From many to one their order is not known any more, so then
+    the next window goes many ways too, which is right in any case.
+    """
+    venue = state.venue[0]
+    ways = state.ways
+    if venue["one_order"] == one_order or (one_order and (ways["head"] < ways["tail"]).any()):
+        return
+    ring = int(venue["ring"])
+    under_way = [state.updates[number % ring].copy() for number in range(int(ways[0]["head"]), int(ways[0]["tail"]))]
+    ways["head"] = ways["tail"] = 0
+    for update in under_way if not one_order else ():
+        index = int(update["instrument"]) * len(STREAMS) + int(STREAM_OF_KIND[int(update["kind"])])
+        state.updates[ring * index + int(ways[index]["tail"])] = update
+        ways[index]["tail"] += 1
+    venue["one_order"] = int(one_order)
