@@ -76,6 +76,8 @@ def test_a_price_that_leaks_the_future_wins_and_noise_does_not(events: Any) -> N
     assert row["leak"]["hit_rate"] > 0.98
     assert row["half"]["skill_low"] < 0.75 < row["half"]["skill_high"] + 0.02
     assert row["half"]["slope"] == pytest.approx(2, abs=0.05)
+    assert row["half"]["scaled"] == pytest.approx(1, abs=0.03)
+    assert all(abs(row[name]["scaled"]) < 0.05 for name in noises)
     assert all(row[name]["skill_high"] < 0 for name in noises)
     told = [name for name in noises if not row[name]["slope_low"] < 0 < row[name]["slope_high"]]
     hit = [name for name in noises if not row[name]["hit_rate_low"] < 0.5 < row[name]["hit_rate_high"]]
@@ -93,6 +95,7 @@ def test_nothing_after_the_cut_changes_what_is_fitted_or_known(events: Any) -> N
     changed["price"][late] += np.where(changed["qty"][late] > 0, 900, 0)
     other = scoreboard_of(changed, "changed", horizons=(0.3, 1.0))
     assert other.parameters.equals(whole.parameters)
+    assert other.slopes == whole.slopes
     assert other.fit.model.microprice.tobytes() == whole.fit.model.microprice.tobytes()
     known = [fair_prices(fair_state(), b.fit.model, e) for b, e in ((whole, events), (other, changed))]
     assert known[0][~late].tobytes() == known[1][~late].tobytes()

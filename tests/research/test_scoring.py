@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from quotewright.domain.errors import InputError
-from quotewright.research.scoring import score, student
+from quotewright.research.scoring import fitted_slope, score, student
 
 
 def market(seed: int, n: int, horizon: int, known: float) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
@@ -25,7 +25,7 @@ def test_scores_are_those_of_plain_arithmetic() -> None:
     mid, later, prices = market(1, 400, 5, 0.3)
     prices["told"][50:60] = math.nan
     among = np.arange(400) % 3 > 0
-    found = score(mid, later, prices, among, 10)
+    found = score(mid, later, prices, among, 10, slopes={"told": 0.7})
     used = among & np.isfinite(prices["told"])
     change, away = (later - mid)[used], (prices["told"] - mid)[used]
     told = found.scores[1]
@@ -36,6 +36,10 @@ def test_scores_are_those_of_plain_arithmetic() -> None:
     assert told.slope.value == pytest.approx(slope)
     assert told.r_squared.value == pytest.approx(1 - ((change - slope * away) ** 2).sum() / (change**2).sum())
     assert told.hit_rate.value == pytest.approx((np.sign(change) == np.sign(away)).mean())
+    assert told.scaled.value == pytest.approx(1 - ((change - 0.7 * away) ** 2).mean() / (change**2).mean())
+    assert found.scores[2].scaled == found.scores[2].skill
+    assert fitted_slope(mid[used], later[used], prices["told"][used]) == pytest.approx(slope)
+    assert fitted_slope(mid, later, mid) == 1
     of_mid = found.scores[0]
     assert of_mid.skill == (0, 0, 0)
     assert math.isnan(of_mid.slope.value)

@@ -20,7 +20,7 @@ from quotewright.domain.events import EventArray
 from quotewright.research.depth_tape import MOST, read_depth
 from quotewright.research.regime_labels import regime_labels
 from quotewright.research.scoreboard_figures import drawn
-from quotewright.research.scoring import FEWEST_BLOCKS, Scores, score
+from quotewright.research.scoring import FEWEST_BLOCKS, Scores, fitted_slope, score
 from quotewright.research.study_page import Figure
 from quotewright.signals.fair_price_fits import SECOND, FairFit, as_of, fit_fair_prices
 from quotewright.signals.fair_prices import MID, PRICES, fair_prices, fair_state
@@ -50,7 +50,9 @@ class Scoreboard:
 
     `table` has a row for each regime, horizon and price; `winners` one for each regime and horizon: the best skill,
     the second best, and the paired difference. `skill` is 1 − MSE/MSE of the mid, so that its interval is that of the
-    paired difference to the mid, as a share; `gain` is that difference in bp². `parameters` are what was fitted.
+    paired difference to the mid, as a share; `gain` is that difference in bp². `scaled` is the skill of
+    mid + slope·(fair − mid) with a slope for each horizon, fitted on the first part like the rest, whereas `slope` and
+    `r_squared` are hindsight. What does not exist is null. `parameters` are what was fitted.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Scoreboard:
     figures: tuple[Figure, ...]
     warnings: tuple[str, ...]
     fit: FairFit
+    slopes: dict[float, dict[str, float]]  # by horizon and price
     trained_until_ns: int
     scored_from_ns: int
 
@@ -114,6 +117,7 @@ def scoreboard_of(
     labels = regime_labels(events, at, cut)
     if labels is None:
         warnings.append("too short to learn regimes: all times are scored together")
+    slopes = {h: _slopes(times, prices, others or {}, cut, round(h * SECOND)) for h in used}
     rows: list[dict[str, object]] = []
     winners: list[dict[str, object]] = []
     for regime, among in _regimes(labels, len(at)):
@@ -125,15 +129,17 @@ def scoreboard_of(
             block = max(1, math.ceil(max(2 * ahead, SHORTEST_BLOCK) / every))
             block = min(block, int(inside.sum()))
             in_bp = {key: (p[inside] / reference - 1) * 1e4 for key, p in sampled.items()}
-            found = score(in_bp["mid"], (later / reference - 1) * 1e4, in_bp, among[inside], block)
-            rows += _rows(regime, horizon, found)
-            winners.append(_winner(regime, horizon, found))
-    table = pl.DataFrame(rows).select(pl.lit(name).alias("instrument"), pl.all())
-    won = pl.DataFrame(winners).select(pl.lit(name).alias("instrument"), pl.all())
+            later_bp = (later / reference - 1) * 1e4
+            found = score(in_bp["mid"], later_bp, in_bp, among[inside], block, slopes=slopes[horizon])
+            if found.number:
+                rows += _rows(regime, horizon, found)
+                winners.append(_winner(regime, horizon, found))
+    table = _table(name, rows)
+    won = _table(name, winners)
     _tell_of_few(won, warnings)
     figures = drawn(name, table, at, sampled, FEW_BLOCKS)
     parameters = pl.DataFrame([p._asdict() for p in fit.parameters], schema_overrides={"value": pl.Float64})
-    return Scoreboard(name, table, won, parameters, figures, tuple(warnings), fit, cut, first)
+    return Scoreboard(name, table, won, parameters, figures, tuple(warnings), fit, slopes, cut, first)
 
 
 def _horizons(
@@ -179,12 +185,27 @@ def _sample(
     return sampled, mid
 
 
+def _slopes(times: Integers, prices: Floats, others: Mapping[str, Floats], cut: int, ahead: int) -> dict[str, float]:
+    """The slope of each price over one horizon, before the cut."""
+    at = np.arange(int(times[0]), cut - ahead, FINEST, dtype=np.int64)
+    now, then = as_of(times, at), as_of(times, at + ahead)
+    mid, later = prices[now, MID], prices[then, MID]
+    columns = {key: prices[now, k] for k, key in enumerate(PRICES)}
+    columns |= {key: np.asarray(values, np.float64)[now] for key, values in others.items()}
+    return {key: fitted_slope(mid, later, column) for key, column in columns.items()}
+
+
 def _regimes(labels: Integers | None, number: int) -> Iterator[tuple[str, Booleans]]:
     yield ALL, np.ones(number, np.bool_)
     if labels is not None:
         for k, regime in enumerate(REGIMES):
             if (labels == k).any():
                 yield regime, labels == k
+
+
+def _table(name: str, rows: list[dict[str, object]]) -> pl.DataFrame:
+    columns = pl.DataFrame(rows, infer_schema_length=None)
+    return columns.with_columns(pl.col(pl.Float64).fill_nan(None)).insert_column(0, pl.lit(name).alias("instrument"))
 
 
 def _rows(regime: str, horizon: float, found: Scores) -> Iterator[dict[str, object]]:

@@ -35,7 +35,7 @@ BELOW: dict[str, Any] = {  # nine names do not fit above, beside the picture's b
 
 
 def drawn(name: str, table: pl.DataFrame, at: Integers, prices: dict[str, Floats], few: int) -> tuple[Figure, ...]:
-    """Skill by horizon, skill by regime, what a fitted slope makes of it, and a stretch of the prices."""
+    """Skill by horizon, skill by regime, what a slope fitted beforehand makes of it, and a stretch of the prices."""
     whole = table.filter(pl.col("regime") == "all")
     return (
         _by_horizon(
@@ -48,9 +48,9 @@ def drawn(name: str, table: pl.DataFrame, at: Integers, prices: dict[str, Floats
         _by_regime(name, table),
         _by_horizon(
             whole,
-            "r_squared",
-            f"{name}: R² of the mid's change on fair − mid with the best slope in hindsight: what each price knows, "
-            "however badly it is scaled.",
+            "scaled",
+            f"{name}: the same for mid + slope·(fair − mid), the slope fitted to each horizon on the first part: what "
+            "each price knows, however it is scaled.",
         ),
         _stretch(name, at, prices),
     )
@@ -94,8 +94,7 @@ def _by_horizon(whole: pl.DataFrame, figure: str, caption: str) -> Figure:
         "tickvals": horizons,
         "ticktext": ticks,
     }
-    low = LOWEST if figure == "skill" else 0.0
-    shown = {"range": [low, top], "tickformat": ".0%", "title": {"text": figure}}
+    shown = {"range": [LOWEST, top], "tickformat": ".0%", "title": {"text": figure}}
     return Figure(caption, traces, {"xaxis": axis, "yaxis": shown, **BELOW})
 
 

@@ -22,7 +22,9 @@ Booleans = npt.NDArray[np.bool_]
 FEWEST_BLOCKS = 3  # below, there are no intervals
 DRAWS = 400
 STUDENT = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)  # 97.5 %, freedom 1 to 10
-SUMS = 7  # of a price: squared errors of the mid and its own, cross products, squared distances, hits, decided, all
+SUMS = (
+    8  # of a price: squared errors (the mid's, its own, scaled), cross products, squared distances, hits, decided, all
+)
 
 
 class Interval(NamedTuple):
@@ -42,6 +44,7 @@ class Score(NamedTuple):
     slope: Interval  # of the mid's change on fair − mid, through 0, fitted on these very data
     r_squared: Interval  # with that slope
     hit_rate: Interval  # of the sign, where the mid moves and the price is not the mid
+    scaled: Interval  # skill of mid + slope·(fair − mid) with a slope that was given
 
 
 class Scores(NamedTuple):
@@ -71,13 +74,15 @@ def score(
     among: Booleans,
     block: int,
     *,
+    slopes: dict[str, float] | None = None,
     draws: int = DRAWS,
     seed: int = 1,
 ) -> Scores:
     """Score prices at equal times against the mid a horizon `later`, over the times `among`.
 
-    `block` is in observations, at least the horizon. Times where anything is NaN are left out for all prices alike.
-    Raises InputError for arrays of different lengths, a block longer than they are, or no price.
+    `block` is in observations, at least the horizon; `slopes` are 1 where they are not given. Times where anything is
+    NaN are left out for all prices alike. Raises InputError for arrays of different lengths, a block longer than they
+    are, or no price.
     """
     n = len(mid)
     if not prices or any(len(p) != n for p in (later, among, *prices.values())):
@@ -86,7 +91,8 @@ def score(
         raise InputError("block", block, f"must be 1 to {n}")
     every = np.column_stack(list(prices.values()))
     used = among & np.isfinite(mid) & np.isfinite(later) & np.isfinite(every).all(axis=1)
-    terms = _terms(np.where(used, mid, 0.0), np.where(used, later, 0.0), np.where(used[:, None], every, 0.0), used)
+    scales = np.array([(slopes or {}).get(name, 1.0) for name in prices])
+    terms = _terms(np.where(used, later - mid, 0.0), np.where(used[:, None], every - mid[:, None], 0.0), scales, used)
     total = terms.sum(axis=0)
     number = int(used.sum())
     drawn, blocks = _draw(terms, used, block, draws, seed)
@@ -100,14 +106,22 @@ def score(
     return Scores(number, blocks, tuple(hits), _lead(together[0], apart[0], half))
 
 
-def _terms(mid: Floats, later: Floats, prices: Floats, used: Booleans) -> Floats:
+def fitted_slope(mid: Floats, later: Floats, price: Floats) -> float:
+    """Slope of the mid's change on fair − mid through 0; 1 where the price is the mid, or nothing is known."""
+    known = np.isfinite(mid) & np.isfinite(later) & np.isfinite(price)
+    away = price[known] - mid[known]
+    power = float(away @ away)
+    return float(away @ (later[known] - mid[known])) / power if power > 0 else 1.0
+
+
+def _terms(changes: Floats, away: Floats, scales: Floats, used: Booleans) -> Floats:
     """Observations × prices × SUMS."""
-    change = (later - mid)[:, None]
-    away = np.where(used[:, None], prices - mid[:, None], 0.0)
+    change = changes[:, None]
     decided = (change != 0) & (away != 0)
     columns = (
         np.broadcast_to(change**2, away.shape),
         (change - away) ** 2,
+        (change - scales * away) ** 2,
         change * away,
         away**2,
         (decided & (change * away > 0)).astype(np.float64),
@@ -131,16 +145,11 @@ def _draw(terms: Floats, used: Booleans, block: int, draws: int, seed: int) -> t
 
 
 def _figures(sums: Floats) -> list[Floats]:
-    """Skill, gain, slope, R² and hit rate from the sums, in the order of `Score`."""
-    of_mid, own, cross, squares, hits, decided, all_of = (sums[..., k] for k in range(SUMS))
+    """Skill, gain, slope, R², hit rate and scaled skill from the sums, in the order of `Score`."""
+    of_mid, own, scaled, cross, squares, hits, decided, all_of = (sums[..., k] for k in range(SUMS))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return [
-            1 - own / of_mid,
-            (of_mid - own) / all_of,
-            cross / squares,
-            cross**2 / (squares * of_mid),
-            hits / decided,
-        ]
+        skill, in_hindsight, beforehand = 1 - own / of_mid, cross**2 / (squares * of_mid), 1 - scaled / of_mid
+        return [skill, (of_mid - own) / all_of, cross / squares, in_hindsight, hits / decided, beforehand]
 
 
 def _interval(value: float, drawn: Floats, half: float) -> Interval:
