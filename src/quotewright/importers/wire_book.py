@@ -204,7 +204,8 @@ class WireBook:
         if self.gaps:
             self._tally.notes.append(f"{self.gaps:,} gaps in the book: it is invalid after each until a snapshot")
         if self.checksums:
-            self._tally.notes.append(f"checksums of the venue's: {self.checksums_equal:,} of {self.checksums:,} equal")
+            equal = f"{self.checksums_equal:,} of {self.checksums:,}"
+            self._tally.notes.append(f"{equal} checksums of the venue are those of the book")
 
     def _change(
         self, bids: Sequence[Level], asks: Sequence[Level], time: int, last: int | None, first: int, previous: int

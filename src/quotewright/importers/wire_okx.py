@@ -95,6 +95,8 @@ class Okx(Decoder):
         time = whole_number(book.ts, "ts", MS)
         if action == "snapshot":
             return self.book.snapshot(bids, asks, time, book.seqId, expected=book.checksum)
+        if book.seqId is not None and book.seqId == book.prevSeqId and not bids and not asks:
+            return SERVICE  # sent when nothing has changed for a minute
         if action != "update":
             raise ParseError("action", action[:40], "must be snapshot or update")
         return self.book.change(bids, asks, time, book.seqId, previous=book.prevSeqId, expected=book.checksum)
