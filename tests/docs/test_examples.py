@@ -16,6 +16,7 @@ PRINTED = {
     "05_sweep.py": ["set", "half_spread", "fills"],
     "06_price_index.py": ["index", "plain VWAP", "price_index.html"],
     "07_placement.py": ["best place", "London", "placement.html"],
+    "09_fair_prices.py": ["microprice", "half ticks²/s", "0.1 s", "fair_prices.html"],
     "08_fee_design.py": ["maker  taker", "largest revenue", "fee_design.html"],
     "04_exact_money.py": [
         "618376 ticks of 0.1, 7 lots, settled in BTC",

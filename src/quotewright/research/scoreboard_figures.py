@@ -58,6 +58,7 @@ def drawn(name: str, table: pl.DataFrame, at: Integers, prices: dict[str, Floats
 
 def _points(rows: pl.DataFrame, figure: str, x: list[Any], price: str) -> dict[str, Any]:
     value = rows[figure].to_numpy()
+    value = np.where(value < LOWEST, np.nan, value)
     return {
         "type": "scatter",
         "mode": "markers+lines",
