@@ -158,6 +158,13 @@ def test_someone_who_joins_us_with_more_than_we_hold_is_jumped() -> None:
     assert player.bid[0] == 9_992
 
 
+def test_the_only_price_between_the_touches_goes_to_the_side_that_sheds_inventory() -> None:
+    for inventory, expected in ((0.0, (9_999, 10_001)), (5.0, (9_999, 10_000)), (-5.0, (10_000, 10_001))):
+        player = Player()
+        player.step(0, (9_999, 50), (10_001, 50), inventory)
+        assert (player.bid[0], player.ask[0]) == expected
+
+
 def test_the_micro_price_moves_the_floor_towards_the_thinner_queue() -> None:
     heavy, even = Player(floor=2, micro=1), Player(floor=2, micro=0)
     for player in (heavy, even):
@@ -195,6 +202,8 @@ def test_never_inside_the_floor_never_through_the_touch(
         lots = (bid_lots + 20, ask_lots + 20)  # more than ours: the levels are others'
         player.step(step * TENTH, (bid, lots[0]), (ask, lots[1]), inventory)
         fair = 0.5 * (bid + ask)
+        if player.bid[1] and player.ask[1]:
+            assert player.bid[0] < player.ask[0]
         if player.bid[1]:
             assert player.bid[0] < ask
             assert player.bid[0] <= fair * (1 - (floor + fee) / 1e4) + 1e-6

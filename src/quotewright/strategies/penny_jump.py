@@ -72,10 +72,11 @@ def decide(view: Any, params: Any, memory: Any, target: Any) -> None:
     dearest = fair - edge
     cheapest = fair + edge
 
-    better = bid + 1 if bid + 1 < view.ask else bid
+    one_seat = ask - bid == 2  # between the touches: taken by the side that sheds inventory
+    better = bid + 1 if bid + 1 < view.ask and not (one_seat and view.inventory >= 0) else bid
     price = better + 0.5 if better <= dearest else min(bid - params[BEHIND] + 0.5, dearest)
     bid_at(view, target, price * view.tick, room_to_buy(view, lots, most))
-    better = ask - 1 if ask - 1 > view.bid else ask
+    better = ask - 1 if ask - 1 > view.bid and not (one_seat and view.inventory <= 0) else ask
     price = better - 0.5 if better >= cheapest else max(ask + params[BEHIND] - 0.5, cheapest)
     ask_at(view, target, price * view.tick, room_to_sell(view, lots, most))
 
