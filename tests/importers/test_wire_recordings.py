@@ -401,7 +401,6 @@ CASES = [
     Case(WS + "BITSTAMP.jsonl.zst", "bitstamp", "BATBTC", bitstamp),
     Case(WS + "BYBIT.jsonl.zst", "bybit-linear", "BTCUSDT", bybit),
     Case(WS + "BYBIT.jsonl.zst", "bybit-spot", "BTCUSDT", bybit_spot),
-    Case(WS + "COINBASE.jsonl.zst", "coinbase", "BTC-USD", coinbase),
     Case(WS + "COINBASE.jsonl.zst", "coinbase", "ETH-USD", coinbase),
     Case(WS + "CRYPTO.COM.jsonl.zst", "crypto-com", "ONE_USDT", crypto_com),
     Case(WS + "DERIBIT.jsonl.zst", "deribit", "BTC-24SEP21-8000-P", deribit),
