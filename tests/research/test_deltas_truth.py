@@ -112,6 +112,7 @@ def test_with_another_clock_it_stays_close_and_beats_the_naive_matcher(
     assert study.better_f1.low > 0.25
     assert study.better_recall.low > 0.4
     assert study.better_precision.value > 0
+    assert study.better_f1_by_change.low > 0.1
     assert all(0 <= share <= 1 for _, _, share in study.by_evidence)
     assert len(study.confidence()) == 10
 
@@ -173,6 +174,7 @@ def test_bitstamp_s_truth(bitstamp: EventArray) -> None:
         assert study.trades.recall_by_change.low > 0.95
         assert study.better_recall.low > 0.3
         assert study.better_f1.low > 0.2
+        assert study.better_f1_by_change.low > 0.05
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,8 +11,14 @@ from hypothesis import strategies as st
 
 from quotewright.domain.errors import InputError
 from quotewright.domain.events import ASK, BID
-from quotewright.signals.delta_flow import delta_flow, delta_flow_state
-from quotewright.signals.deltas import CANCEL, DEAL, DELTA, POST, UNSEEN
+from quotewright.domain.kernel import as_records, kernel, records
+from quotewright.market.levels import BOOK
+from quotewright.research.order_levels import order_levels
+from quotewright.signals.delta_flow import delta_flow, delta_flow_state, flow_imbalance, take_deltas
+from quotewright.signals.delta_labels import Labeller, label, label_row
+from quotewright.signals.deltas import CANCEL, DEAL, DELTA, POST, ROOM, UNSEEN
+from quotewright.simulation.presets import load_preset
+from quotewright.simulation.synthetic import SECOND, generate_all
 
 FLOW = {POST: 0, CANCEL: 1, DEAL: 2, UNSEEN: 2}
 DELTA_ROWS = st.lists(
@@ -55,6 +63,25 @@ def test_flows_are_their_definition_in_one_piece_and_event_by_event(rows: list, 
         one = delta_flow(state, deltas[i : i + 1])
         assert one[0].tobytes() == imbalances[i : i + 1].tobytes()
         assert one[1].tobytes() == shares[i : i + 1].tobytes()
+
+
+@kernel
+def _live(state: Any, book: Any, rows: Any, flow: Any, out: Any, seen: Any) -> None:
+    """As a feature engine would: row by row, reading the flow after each."""
+    for i in range(len(rows)):
+        label_row(state[0], book[0], rows[i], 0, out)
+        take_deltas(flow[0], state[0], out)
+        seen[i] = flow_imbalance(flow[0], 1, 0)
+
+
+def test_the_step_of_a_feature_engine_is_that_of_whole_arrays() -> None:
+    rows = order_levels(generate_all(load_preset("calm"), 3, 20 * SECOND)).events
+    deltas = label(rows)
+    flow, out, seen = delta_flow_state(SECOND), records(ROOM, DELTA), np.zeros(len(rows))
+    _live(Labeller().state, records(1, BOOK), as_records(rows), flow, out, seen)
+    whole = delta_flow(delta_flow_state(SECOND), deltas)[0][:, 1, 0]
+    known = np.searchsorted(deltas["time"], rows["local_ts"][-1], "right")
+    assert seen[-1] == whole[known - 1] != 0
 
 
 def test_refusals() -> None:

@@ -54,7 +54,10 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class DeltaStudy:
-    """The labeller against truth and against the naive matcher; `better` is their paired difference, by lots."""
+    """The labeller against truth and the naive matcher; `better` is their paired difference for trades, by lots.
+
+    `better_f1_by_change` is that by decrement.
+    """
 
     decrements: int
     traded: int  # decrements of which something traded
@@ -64,9 +67,10 @@ class DeltaStudy:
     naive_trades: Agreement
     naive_cancels: Agreement
     naive_window_ns: int  # the best of those tried, by F1 of its trades
-    better_precision: Estimate  # of trades
+    better_precision: Estimate
     better_recall: Estimate
     better_f1: Estimate
+    better_f1_by_change: Estimate
     by_evidence: tuple[tuple[int, int, float], ...]  # kind of evidence, lots, share rightly labelled
 
     def confidence(self) -> tuple[float, ...]:
@@ -189,6 +193,7 @@ def truth_study(
     tallies = [_tally(block, blocks, lots, traded, found) for found in (mine, *naive)]
     best = 1 + int(np.argmax([np.nan_to_num(_rates(t[0].sum(axis=0))[2]) for t in tallies[1:]]))
     ours, theirs = tallies[0][0], tallies[best][0]
+    by_change = [_tally(block, blocks, *_by_change(lots, traded, found))[0] for found in (mine, naive[best - 1])]
     return DeltaStudy(
         decrements=len(lots),
         traded=int(np.count_nonzero(traded)),
@@ -201,6 +206,7 @@ def truth_study(
         better_precision=_difference(ours, theirs, draws, 0),
         better_recall=_difference(ours, theirs, draws, 1),
         better_f1=_difference(ours, theirs, draws, 2),
+        better_f1_by_change=_difference(by_change[0], by_change[1], draws, 2),
         by_evidence=tuple(
             (k, int(evidence[0, k]), float(evidence[1, k] / evidence[0, k])) for k in range(EVIDENCE) if evidence[0, k]
         ),
@@ -244,6 +250,12 @@ def _tally(block: Integers, blocks: int, lots: Integers, truth: Integers, found:
     return sums(truth, found), sums(lots - truth, lots - found)
 
 
+def _by_change(lots: Integers, true: Integers, found: Integers) -> tuple[Integers, Integers, Integers]:
+    """Whether each decrement counts as traded, in truth and as found: ones and zeros, of one lot each."""
+    traded = [((2 * a >= lots) & (a > 0)).astype(np.int64) for a in (true, found)]
+    return np.ones_like(lots), traded[0], traded[1]
+
+
 def _rates(sums: Floats) -> Floats:
     """Precision, recall and F1 from sums of (right, found, true)."""
     right, found, true = sums[..., 0], sums[..., 1], sums[..., 2]
@@ -258,7 +270,7 @@ def _interval(value: float, drawn: Floats) -> Estimate:
 
 def _agreement(sums: Floats, draws: Integers, lots: Integers, true: Integers, found: Integers) -> Agreement:
     whole, drawn = _rates(sums.sum(axis=0)), _rates(draws @ sums)
-    truly, told = (2 * true >= lots) & (true > 0), (2 * found >= lots) & (found > 0)
+    _, truly, told = _by_change(lots, true, found)
     right = int(np.count_nonzero(truly & told))
     return Agreement(
         _interval(float(whole[0]), drawn[0]),

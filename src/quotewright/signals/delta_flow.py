@@ -77,6 +77,15 @@ def add_delta(s: Any, time: int, kind: int, side: int, depth: int, lots: int) ->
     s.lots[(flow * MOST_BANDS + band) * 2 + (0 if side == BID else 1)] += lots
 
 
+@inlined
+def take_deltas(s: Any, deltas: Any, out: Any) -> None:
+    """Take in what the labeller (state `deltas`) wrote to `out`, and empty it: after each `deltas.settle`."""
+    for i in range(deltas.made):
+        d = out[i]
+        add_delta(s, d.time, d.kind, d.side, d.depth, d.lots)
+    deltas.made = 0
+
+
 @subkernel
 def flow_imbalance(s: Any, flow: int, band: int) -> float:
     """(bids − asks)/(bids + asks) of posts (0), cancels (1) or trades (2) in a band, in [−1, 1]; 0 without any."""

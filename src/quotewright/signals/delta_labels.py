@@ -30,6 +30,7 @@ from quotewright.signals.deltas import (
     CONFIDENCE,
     DELTA,
     EVIDENCE,
+    ROOM,
     end_update,
     new_deltas,
     room_needed,
@@ -41,7 +42,6 @@ from quotewright.signals.deltas import (
 MILLISECOND = 10**6
 SKEW = 2 * MILLISECOND
 WAIT = 500 * MILLISECOND
-ROOM = 1 << 15  # rows: more than every decrement and print that may wait could write
 
 
 @subkernel
@@ -116,7 +116,7 @@ class Labeller:
         self.state: Any = new_deltas(skew_ns, wait_ns, confidence, merged_sweeps=merged_sweeps)
         self.book: Any = records(1, BOOK)
         self._by_receipt = int(by_receipt)
-        self._out: Any = records(ROOM, DELTA)
+        self._out: Any = records(2 * ROOM, DELTA)
 
     def label(self, events: EventArray) -> Any:
         """What is decided by these events: an array of DELTA in order of decision.

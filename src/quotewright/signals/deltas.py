@@ -41,6 +41,7 @@ PRINTED = 9
 
 CHANGES = 8192  # decrements that may wait at once; the oldest is decided early when one more comes
 PRINTS = 2048
+ROOM = CHANGES + 2 * PRINTS + 4  # the most rows that one row of the market can write to `out`
 
 DELTA = np.dtype(
     [
