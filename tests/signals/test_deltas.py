@@ -28,6 +28,7 @@ from quotewright.signals.deltas import (
     SPLIT,
     THROUGH,
     UNSEEN,
+    W_NUMBER,
 )
 
 Row = tuple[int, int, int, int, int, int]  # kind, side, price, lots, venue time, receipt
@@ -129,7 +130,7 @@ def test_no_label_waits_longer_than_allowed(steps: list) -> None:
             open_since[before] = now
         state = labeller.state[0]
         for number in found["number"].tolist():
-            waits = state["number"][np.arange(state["first"], state["last"]) % CHANGES]
+            waits = state["waiting"][np.arange(state["first"], state["last"]) % CHANGES, W_NUMBER]
             if number in open_since and number not in waits:
                 del open_since[number]
         assert all(now - since < 100 for since in open_since.values())

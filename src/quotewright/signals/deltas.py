@@ -43,6 +43,21 @@ CHANGES = 8192  # decrements that may wait at once; the oldest is decided early 
 PRINTS = 2048
 ROOM = CHANGES + 2 * PRINTS + 4  # the most rows that one row of the market can write to `out`
 
+# Columns of a decrement that waits, in one row, so that it is written and read as one or two lines of memory.
+COLUMNS = 12
+W_COVER = 0  # its update covers venue times after this …
+W_EXCH = 1  # … to this
+W_LOCAL = 2
+W_NUMBER = 3
+W_SIDE = 4
+W_PRICE = 5
+W_DEPTH = 6
+W_INSTRUMENT = 7
+W_LEFT = 8  # lots without a label
+W_EMPTIED = 9  # whether nothing is left at the price
+W_PRINTED = 10  # whether a print at its price explains some of it
+W_PASSED = 11  # whether a print reached its price
+
 DELTA = np.dtype(
     [
         ("time", "i8"),  # of the decision: receipt of what decided it
@@ -73,18 +88,7 @@ DELTAS = np.dtype(
         ("last_print", "i8"),
         ("seen", "i8"),  # receipt of the last event
         ("early", "i8"),  # decided early for want of room
-        ("cover", "i8", (CHANGES,)),  # a decrement's update covers venue times after this …
-        ("exch", "i8", (CHANGES,)),  # … to this
-        ("local", "i8", (CHANGES,)),
-        ("number", "i8", (CHANGES,)),
-        ("side", "i8", (CHANGES,)),
-        ("price", "i8", (CHANGES,)),
-        ("depth", "i8", (CHANGES,)),
-        ("instrument", "i8", (CHANGES,)),
-        ("left", "i8", (CHANGES,)),  # lots without a label
-        ("emptied", "i8", (CHANGES,)),  # whether nothing is left at the price
-        ("printed", "i8", (CHANGES,)),  # whether a print at its price explains some of it
-        ("passed", "i8", (CHANGES,)),  # whether a print reached its price
+        ("waiting", "i8", (CHANGES, COLUMNS)),  # decrements, a row each
         ("p_exch", "i8", (PRINTS,)),
         ("p_local", "i8", (PRINTS,)),
         ("p_side", "i8", (PRINTS,)),  # of the level that was hit
@@ -143,18 +147,18 @@ def take_change(
             _cancel(s, s.first & (CHANGES - 1), local, out)
             s.first += 1
         at = s.last & (CHANGES - 1)
-        s.cover[at] = s.depth_clock
-        s.exch[at] = exch
-        s.local[at] = local
-        s.number[at] = s.changed
-        s.side[at] = side
-        s.price[at] = price
-        s.depth[at] = depth
-        s.instrument[at] = instrument
-        s.left[at] = before - after
-        s.emptied[at] = 1 if after == 0 else 0
-        s.printed[at] = 0
-        s.passed[at] = 0
+        s.waiting[at, W_COVER] = s.depth_clock
+        s.waiting[at, W_EXCH] = exch
+        s.waiting[at, W_LOCAL] = local
+        s.waiting[at, W_NUMBER] = s.changed
+        s.waiting[at, W_SIDE] = side
+        s.waiting[at, W_PRICE] = price
+        s.waiting[at, W_DEPTH] = depth
+        s.waiting[at, W_INSTRUMENT] = instrument
+        s.waiting[at, W_LEFT] = before - after
+        s.waiting[at, W_EMPTIED] = 1 if after == 0 else 0
+        s.waiting[at, W_PRINTED] = 0
+        s.waiting[at, W_PASSED] = 0
         s.last += 1
     s.changed += 1
 
@@ -198,10 +202,10 @@ def settle(s: Any, now: int, out: Any) -> None:
         s.first_print += 1
     while s.first < s.last:
         at = s.first & (CHANGES - 1)
-        if s.left[at] > 0:
-            latest = s.exch[at] + s.skew  # of a print that belongs to it
+        if s.waiting[at, W_LEFT] > 0:
+            latest = s.waiting[at, W_EXCH] + s.skew  # of a print that belongs to it
             waiting = s.first_print < s.last_print and s.p_exch[s.first_print & (PRINTS - 1)] <= latest
-            if now - s.local[at] < s.wait:
+            if now - s.waiting[at, W_LOCAL] < s.wait:
                 if waiting or s.tape_clock <= latest:
                     break
             elif waiting:
@@ -226,9 +230,13 @@ def _explain(s: Any, print_at: int, now: int, out: Any) -> None:
         best = -1
         for k in range(s.first, s.last):
             at = k & (CHANGES - 1)
-            through = s.side[at] == side and (s.price[at] - price) * side > 0 and s.emptied[at] == 1
-            free = s.printed[at] == 0 and s.left[at] > 0 and _belongs(s, at, print_at)
-            if through and free and (best < 0 or (s.price[at] - s.price[best]) * side > 0):
+            through = (
+                s.waiting[at, W_SIDE] == side
+                and (s.waiting[at, W_PRICE] - price) * side > 0
+                and s.waiting[at, W_EMPTIED] == 1
+            )
+            free = s.waiting[at, W_PRINTED] == 0 and s.waiting[at, W_LEFT] > 0 and _belongs(s, at, print_at)
+            if through and free and (best < 0 or (s.waiting[at, W_PRICE] - s.waiting[best, W_PRICE]) * side > 0):
                 best = at
         if best < 0:
             break
@@ -241,11 +249,15 @@ def _explain(s: Any, print_at: int, now: int, out: Any) -> None:
         best_size = 0
         for k in range(s.first, s.last):
             at = k & (CHANGES - 1)
-            if s.side[at] != side or (price - s.price[at]) * side > 0 or not _belongs(s, at, print_at):
+            if (
+                s.waiting[at, W_SIDE] != side
+                or (price - s.waiting[at, W_PRICE]) * side > 0
+                or not _belongs(s, at, print_at)
+            ):
                 continue
-            s.passed[at] = 1
-            left = s.left[at]
-            if s.price[at] != price or left == 0 or (update >= 0 and s.exch[at] != update):
+            s.waiting[at, W_PASSED] = 1
+            left = s.waiting[at, W_LEFT]
+            if s.waiting[at, W_PRICE] != price or left == 0 or (update >= 0 and s.waiting[at, W_EXCH] != update):
                 continue
             size = 0 if left == lots else (1 if left == together else 2)
             miss = _miss(s, at, print_at)
@@ -259,10 +271,10 @@ def _explain(s: Any, print_at: int, now: int, out: Any) -> None:
         if best_miss > 0:
             evidence = NEAR
         elif best_size == 2:
-            evidence = SPLIT if s.left[best] > together else SHORT
-        s.printed[best] = 1
+            evidence = SPLIT if s.waiting[best, W_LEFT] > together else SHORT
+        s.waiting[best, W_PRINTED] = 1
         if best_miss == 0:
-            update = s.exch[best]
+            update = s.waiting[best, W_EXCH]
         _deal(s, best, print_at, now, evidence, out)
     if s.p_lots[print_at] > 0:
         _tell(
@@ -285,14 +297,14 @@ def _explain(s: Any, print_at: int, now: int, out: Any) -> None:
 @inlined
 def _belongs(s: Any, at: int, print_at: int) -> bool:
     time = s.p_exch[print_at]
-    return s.cover[at] - s.skew < time <= s.exch[at] + s.skew
+    return s.waiting[at, W_COVER] - s.skew < time <= s.waiting[at, W_EXCH] + s.skew
 
 
 @inlined
 def _miss(s: Any, at: int, print_at: int) -> int:
     """How far a print's time is from the times that a decrement's update covers, ns; 0 within."""
     time = s.p_exch[print_at]
-    return max(0, time - s.exch[at], s.cover[at] + 1 - time)
+    return max(0, time - s.waiting[at, W_EXCH], s.waiting[at, W_COVER] + 1 - time)
 
 
 @subkernel
@@ -309,18 +321,18 @@ def _printed_together(s: Any, print_at: int) -> int:
 
 @subkernel
 def _deal(s: Any, at: int, print_at: int, now: int, evidence: int, out: Any) -> None:
-    lots = min(s.left[at], s.p_lots[print_at])
-    s.left[at] -= lots
+    lots = min(s.waiting[at, W_LEFT], s.p_lots[print_at])
+    s.waiting[at, W_LEFT] -= lots
     s.p_lots[print_at] -= lots
     _tell_change(s, at, now, lots, DEAL, evidence, out)
 
 
 @inlined
 def _cancel(s: Any, at: int, now: int, out: Any) -> None:
-    if s.left[at] > 0:
-        evidence = REST if s.printed[at] == 1 else (PASSED if s.passed[at] == 1 else QUIET)
-        _tell_change(s, at, now, s.left[at], CANCEL, evidence, out)
-        s.left[at] = 0
+    if s.waiting[at, W_LEFT] > 0:
+        evidence = REST if s.waiting[at, W_PRINTED] == 1 else (PASSED if s.waiting[at, W_PASSED] == 1 else QUIET)
+        _tell_change(s, at, now, s.waiting[at, W_LEFT], CANCEL, evidence, out)
+        s.waiting[at, W_LEFT] = 0
 
 
 @inlined
@@ -329,13 +341,13 @@ def _tell_change(s: Any, at: int, now: int, lots: int, kind: int, evidence: int,
         s,
         out,
         now,
-        s.local[at],
-        s.exch[at],
-        s.number[at],
-        s.instrument[at],
-        s.side[at],
-        s.price[at],
-        s.depth[at],
+        s.waiting[at, W_LOCAL],
+        s.waiting[at, W_EXCH],
+        s.waiting[at, W_NUMBER],
+        s.waiting[at, W_INSTRUMENT],
+        s.waiting[at, W_SIDE],
+        s.waiting[at, W_PRICE],
+        s.waiting[at, W_DEPTH],
         lots,
         kind,
         evidence,
