@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -261,3 +262,48 @@ def test_receive_time_that_goes_back_within_a_connection_is_refused(
     assert list(importer.refused) == ["receive time goes back; the recording is not in order"]
     assert gaps(events) == 1
     assert np.all(np.diff(events["local_ts"]) >= 0)
+
+
+DAMAGED = [
+    ("BITFINEX.jsonl.zst", "bitfinex", "IOTETH"),
+    ("BITMEX.ws.1.0.gz", "bitmex", "SOLUSDT"),
+    ("BITSTAMP.jsonl.zst", "bitstamp", "BATBTC"),
+    ("BYBIT.jsonl.zst", "bybit-spot", "BTCUSDT"),
+    ("CRYPTO.COM.jsonl.zst", "crypto-com", "LPT_USDC"),
+    ("DYDX.ws.1.0.gz", "dydx", "UMA-USD"),
+    ("INDEPENDENT_RESERVE.jsonl.zst", "independent-reserve", "DOT-NZD"),
+    ("KRAKEN.jsonl.zst", "kraken", "XBTCHF"),
+    ("KUCOIN.jsonl.zst", "kucoin", "EQZ-BTC"),
+    ("OKX.jsonl.zst", "okx", "BTC-USDT"),
+    ("PHEMEX.jsonl.zst", "phemex", "sGRTUSDT"),
+]
+WORDS = [
+    b"9" * 25,
+    b"9" * 400,
+    b"null",
+    b"true",
+    b"-1",
+    b"1e999",
+    b"1e-30",
+    b"0.",
+    b"[]",
+    b"{}",
+    b'\\"',
+    b"\xff",
+    b"\x00",
+]
+
+
+@pytest.mark.parametrize(("file", "venue", "symbol"), DAMAGED)
+def test_whatever_is_damaged_every_message_is_accounted_for(
+    file: str, venue: str, symbol: str, recorded: Callable[[str], Lines], tmp_path: Path
+) -> None:
+    chance = random.Random(f"{file} {symbol}")
+    lines = recorded(WS + file)
+    for number in chance.sample(range(20, len(lines)), 60):
+        line = lines[number]
+        at = chance.randrange(len(line))
+        lines[number] = line[:at] + chance.choice(WORDS) + line[at + chance.choice([0, 1, 8]) :]
+    importer, events = imported(lines, tmp_path, find_instrument(venue, symbol))
+    assert importer.refused
+    assert len(events)

@@ -159,7 +159,16 @@ def test_whole_books_become_one_snapshot_and_what_differs(books: list[tuple[dict
 changed_levels = st.tuples(st.sampled_from([BID, ASK]), st.integers(1, 200_000), st.integers(0, 5))
 
 
-@settings(max_examples=40)
+def test_a_whole_book_that_was_overtaken_is_dropped() -> None:
+    wire = WireBook(PAIR, Tally())
+    assert wire.show([("10", "1")], [], 5, 0) == TAKEN
+    assert wire.show([("10", "2")], [], 7, 0) == TAKEN
+    assert wire.show([("10", "3")], [], 6, 0) == "whole books older than the one before"
+    assert wire.show([("10", "4")], [], 7, 0) == TAKEN
+    assert [state[BID, 20] for state in replay(wire.rows.take())] == [10, 20, 40]
+
+
+@settings(max_examples=40, deadline=None)  # the first one compiles
 @given(
     st.lists(st.tuples(st.sampled_from([BID, ASK]), st.integers(1, 200_000), st.integers(0, 5)), max_size=40), st.data()
 )

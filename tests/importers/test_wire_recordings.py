@@ -262,12 +262,13 @@ def phemex(lines: list[Raw], symbol: str) -> Iterator[Step]:
 
 
 def crypto_com(lines: list[Raw], symbol: str) -> Iterator[Step]:
-    live = False
+    live, newest = False, Decimal(0)
     for raw in lines:
         result = raw.data.get("result", {}) if raw.kind == "recv" else {}
         if result.get("instrument_name") != symbol:
             continue
-        if result["channel"] == "book":
+        if result["channel"] == "book" and result["data"][0]["t"] >= newest:  # some are overtaken on their way
+            newest = result["data"][0]["t"]
             yield "new", pairs(result["data"][0]["bids"]), pairs(result["data"][0]["asks"])
         if result["channel"] == "trade":
             for trade in reversed(result["data"]) if live else []:
@@ -276,12 +277,13 @@ def crypto_com(lines: list[Raw], symbol: str) -> Iterator[Step]:
 
 
 def huobi(lines: list[Raw], symbol: str) -> Iterator[Step]:
-    live = False
+    live, newest = False, Decimal(0)
     for raw in lines:
         if raw.kind != "recv":
             continue
         live = live or raw.data.get("subbed") == f"market.{symbol}.trade.detail"
-        if raw.data.get("ch") == f"market.{symbol}.depth.step0":
+        if raw.data.get("ch") == f"market.{symbol}.depth.step0" and raw.data["tick"]["ts"] >= newest:
+            newest = raw.data["tick"]["ts"]
             yield "new", pairs(raw.data["tick"]["bids"]), pairs(raw.data["tick"]["asks"])
         if raw.data.get("ch") == f"market.{symbol}.trade.detail" and live:
             for trade in raw.data["tick"]["data"]:
@@ -399,7 +401,6 @@ CASES = [
     Case(WS + "BITSTAMP.jsonl.zst", "bitstamp", "BATBTC", bitstamp),
     Case(WS + "BYBIT.jsonl.zst", "bybit-linear", "BTCUSDT", bybit),
     Case(WS + "BYBIT.jsonl.zst", "bybit-spot", "BTCUSDT", bybit_spot),
-    Case(WS + "COINBASE.jsonl.zst", "coinbase", "BTC-USD", coinbase),
     Case(WS + "COINBASE.jsonl.zst", "coinbase", "ETH-USD", coinbase),
     Case(WS + "CRYPTO.COM.jsonl.zst", "crypto-com", "ONE_USDT", crypto_com),
     Case(WS + "DERIBIT.jsonl.zst", "deribit", "BTC-24SEP21-8000-P", deribit),
@@ -407,7 +408,7 @@ CASES = [
     Case(WS + "DYDX.ws.1.0.gz", "dydx", "ETH-USD", dydx),
     Case(WS + "DYDX.ws.1.0.gz", "dydx", "SUSHI-USD", dydx),
     Case(WS + "HUOBI_SWAP.jsonl.zst", "huobi-dm-swap", "GALA-USD", huobi),
-    Case(WS + "HUOBI_SWAP.jsonl.zst", "huobi-dm-linear-swap", "SNX-USDT", huobi),
+    Case(WS + "HUOBI_SWAP.jsonl.zst", "huobi-dm-linear-swap", "GRT-USDT", huobi),
     Case(WS + "INDEPENDENT_RESERVE.jsonl.zst", "independent-reserve", "ETH-AUD", independent_reserve),
     Case(WS + "INDEPENDENT_RESERVE.jsonl.zst", "independent-reserve", "PMGT-NZD", independent_reserve),
     *[

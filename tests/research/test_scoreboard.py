@@ -133,6 +133,8 @@ def test_rows_become_books_and_prints_in_their_order() -> None:
 def test_what_cannot_be_scored_is_refused(events: Any) -> None:
     with pytest.raises(InputError, match="no order book"):
         scoreboard_of(events[:0], "none")
+    with pytest.raises(InputError, match="no order book"):
+        scoreboard_of(events[events["qty"] > 0], "prints")
     with pytest.raises(InputError, match="too short"):
         scoreboard_of(events[events["time"] < events["time"][0] + SECOND // 2], "short")
     with pytest.raises(InputError, match="horizons"):
@@ -153,6 +155,19 @@ def test_a_short_recording_without_prints_is_scored_with_warnings(events: Any) -
     for words in ("too short for horizons", "too short to learn regimes", "prints_by_time is not scored", "intervals"):
         assert words in said
     assert all(math.isfinite(v) for v in found.winners["skill"].to_list())
+
+
+def test_a_touch_that_never_moves_has_no_scores(events: Any, tmp_path: Path) -> None:
+    still = events[events["qty"] == 0][:3_000].copy()
+    still["time"] = still["time"][0] + np.arange(len(still)) * (SECOND // 100)
+    for name in ("bids", "asks"):
+        still[name] = still[name][0]
+    found = scoreboard_of(still, "still")
+    assert found.table["skill"].null_count() == len(found.table)
+    said = " ".join(found.warnings)
+    assert "micro-price could not be fitted" in said
+    assert "nothing to forecast" in said
+    write_study("Fair prices", found.figures, tmp_path / "page.html")
 
 
 REAL = {

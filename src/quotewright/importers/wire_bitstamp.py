@@ -59,8 +59,8 @@ class Bitstamp(Decoder):
         if not address.split("?")[0].rstrip("/").endswith(f"/order_book/{self._pair}"):
             return NO_BOOK
         book = self._book(text)
-        us = whole_number(book.microtimestamp, "microtimestamp")
-        return self.book.snapshot(book.bids, book.asks, us * _US, us)
+        time = whole_number(book.microtimestamp, "microtimestamp", _US)
+        return self.book.snapshot(book.bids, book.asks, time, time // _US)
 
     def message(self, text: str | bytes, connection: str) -> str:
         message = self._message(text)
@@ -74,8 +74,8 @@ class Bitstamp(Decoder):
         if channel == "live_trades":
             return self.book.trades(self._print(self._trade(message.data)))
         book = self._book(message.data)
-        us = whole_number(book.microtimestamp, "microtimestamp")
-        return self.book.change(book.bids, book.asks, us * _US, us)
+        time = whole_number(book.microtimestamp, "microtimestamp", _US)
+        return self.book.change(book.bids, book.asks, time, time // _US)
 
     def _print(self, trade: _Trade) -> Iterator[tuple[int, str, str, int, int, int]]:
         time = whole_number(trade.microtimestamp, "microtimestamp", _US)

@@ -42,6 +42,7 @@ WAITS = "waits for a snapshot"  # and is counted when that has come
 _OLD = "book changes that their snapshot already holds"
 _TWICE = "book changes received twice"
 _UNJOINED = "book changes without a snapshot to join"
+_LATE = "whole books older than the one before"
 _STALE = "snapshots older than the book, which is in sync"
 _MOST_WAITING = 100_000
 
@@ -95,6 +96,7 @@ class WireBook:
         self._checksum = checksum
         self._levels = LevelBook() if checksum is not None else None
         self._shown: dict[tuple[int, int], int] = {}  # of `show`: (side, price) to lots
+        self._shown_time = 0
 
     def snapshot(
         self,
@@ -147,11 +149,16 @@ class WireBook:
         return self._settle(change, verdict)
 
     def show(self, bids: Sequence[Level], asks: Sequence[Level], time: int, seq: int) -> str:
-        """Take a whole book of a venue that sends nothing else: the first is a snapshot, others what is different."""
+        """Take a whole book of a venue that sends nothing else: the first is a snapshot, others what is different.
+
+        One that is older than the one before was overtaken on its way, and is dropped.
+        """
+        if time < self._shown_time:
+            return _LATE
         shown = self._change(bids, asks, time, None, 0, 0)._replace(seq=seq)
         sides = [BID] * shown.bids + [ASK] * (len(shown.prices) - shown.bids)
         levels = dict(zip(zip(sides, shown.prices, strict=True), shown.qtys, strict=True))
-        before, self._shown = self._shown, levels
+        before, self._shown, self._shown_time = self._shown, levels, time
         if not self._sync.synced:
             return self._start(shown, None)
         new = {level: 0 for level in before if level not in levels}

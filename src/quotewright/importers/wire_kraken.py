@@ -16,6 +16,7 @@ from quotewright.domain.errors import ParseError
 from quotewright.domain.events import ASK, BID
 from quotewright.domain.instrument import Instrument
 from quotewright.domain.units import Step
+from quotewright.importers.exact import whole_number
 from quotewright.importers.report import Tally
 from quotewright.importers.wire_book import WireBook
 from quotewright.importers.wire_decoder import OTHER, SERVICE, Decoder, other_stream
@@ -67,12 +68,16 @@ class Kraken(Decoder):
             return OTHER
         if kind == "trade":
             return self.book.trades(self._prints(self._trade_rows(parts[1])))
-        self.book.depth = int(depth) if depth.isdigit() else 0
+        self.book.depth = whole_number(depth, "depth") if depth else 0
         return self._book([self._levels(part) for part in parts[1:-2]])
 
     def _book(self, parts: list[_Levels]) -> str:
         asks = [row for part in parts for row in (part.asks or part.a)]
         bids = [row for part in parts for row in (part.bids or part.b)]
+        anew = any(part.asks is not None or part.bids is not None for part in parts)
+        if anew:
+            self._price.forget()
+            self._qty.forget()
         for row in (*asks, *bids):
             if len(row) < 3:
                 raise ParseError("level", str(row)[:40], "needs price, volume and time")
@@ -81,11 +86,9 @@ class Kraken(Decoder):
         time = max((epoch_ns(row[2], "time") for row in (*asks, *bids)), default=0)
         bid_levels, ask_levels = [(row[0], row[1]) for row in bids], [(row[0], row[1]) for row in asks]
         expected = next((part.c for part in parts if part.c), "")
-        if any(part.asks is not None or part.bids is not None for part in parts):
+        if anew:
             return self.book.snapshot(bid_levels, ask_levels, time)
-        if not expected.isdigit():
-            raise ParseError("c", expected[:40], "is no checksum")
-        return self.book.change(bid_levels, ask_levels, time, expected=int(expected))
+        return self.book.change(bid_levels, ask_levels, time, expected=whole_number(expected, "c"))
 
     def _prints(self, rows: list[_Row]) -> Iterator[tuple[int, str, str, int, int, int]]:
         for row in rows:
@@ -106,12 +109,16 @@ class _Digits:
         self._decimals = -1
         self._factor = 1
 
+    def forget(self) -> None:
+        """A new book begins."""
+        self._decimals = -1
+
     def see(self, text: str) -> None:
-        """Learn the number of decimals. Raises ParseError if it changes."""
+        """Learn the number of decimals from a book's first text. Raises ParseError if it is not that of all others."""
         decimals = len(text.partition(".")[2])
         if decimals == self._decimals:
             return
-        if self._decimals >= 0 or decimals < self._step.scale:
+        if self._decimals >= 0 or not self._step.scale <= decimals <= 18:
             raise ParseError("decimals", text[:40], f"are not {max(self._decimals, self._step.scale)} as before")
         self._decimals = decimals
         self._factor = self._step.digits * 10 ** (decimals - self._step.scale)

@@ -21,7 +21,7 @@ from quotewright.importers.report import Tally
 from quotewright.importers.wire_book import TAKEN, WireBook
 from quotewright.importers.wire_decoder import OTHER, SERVICE, Decoder, other_stream
 from quotewright.importers.wire_levels import LevelBook
-from quotewright.importers.wire_times import MS
+from quotewright.importers.wire_times import MS, Id
 from quotewright.market.sync import SyncRule
 
 _TOP = 25
@@ -35,7 +35,7 @@ class _Book(msgspec.Struct, gc=False):
     bids: list[_Row]
     ts: str
     checksum: int | None = None
-    seqId: int | None = None  # noqa: N815
+    seqId: Id | None = None  # noqa: N815
     prevSeqId: int = 0  # noqa: N815
 
 

@@ -9,6 +9,7 @@ github.com/phemex/phemex-api-docs, "Orderbook", "Trade", "Query product informat
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
 
@@ -23,6 +24,7 @@ from quotewright.importers.wire_times import Id, Nanoseconds
 
 _SIDES = {"Buy": BID, "Sell": ASK}
 
+_Scale = Annotated[int, msgspec.Meta(ge=0, le=18)]
 _Trade = tuple[Nanoseconds, str, Id, Id]  # time, side, price, size
 
 
@@ -42,14 +44,14 @@ class _Message(msgspec.Struct, gc=False):
 
 class _Currency(msgspec.Struct, gc=False):
     currency: str
-    valueScale: Id  # noqa: N815
+    valueScale: _Scale  # noqa: N815
 
 
 class _Product(msgspec.Struct, gc=False):
     symbol: str
     quoteCurrency: str = ""  # noqa: N815
     baseCurrency: str = ""  # noqa: N815
-    priceScale: Id | None = None  # noqa: N815
+    priceScale: _Scale | None = None  # noqa: N815
 
 
 class _Products(msgspec.Struct, gc=False):
@@ -84,7 +86,10 @@ class Phemex(Decoder):
         if product.priceScale is not None:
             self._scales = product.priceScale, 0
         else:
-            self._scales = values[product.quoteCurrency], values[product.baseCurrency]
+            scales = values.get(product.quoteCurrency), values.get(product.baseCurrency)
+            if scales[0] is None or scales[1] is None:
+                raise ParseError("valueScale", product.symbol, "is missing of its quote or base currency")
+            self._scales = scales[0], scales[1]
         return TAKEN
 
     def message(self, text: str | bytes, connection: str) -> str:

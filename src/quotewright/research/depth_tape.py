@@ -30,7 +30,7 @@ from quotewright.market.l3 import L3_DUPLICATE, L3_UNKNOWN, ORDER_BOOK, apply_or
 from quotewright.market.levels import BOOK, OK
 from quotewright.signals.fair_prices import DEPTH_EVENT, LEVELS
 
-MOST = 1_000_000  # rows of 352 bytes
+MOST = 500_000  # rows of 352 bytes, of which there are a few copies
 
 
 @subkernel

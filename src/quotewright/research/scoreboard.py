@@ -137,6 +137,8 @@ def scoreboard_of(
     table = _table(name, rows)
     won = _table(name, winners)
     _tell_of_few(won, warnings)
+    if table["skill"].null_count() == len(table):
+        warnings.append("the mid does not move in the scored part: there is nothing to forecast")
     figures = drawn(name, table, at, sampled, FEW_BLOCKS)
     parameters = pl.DataFrame([p._asdict() for p in fit.parameters], schema_overrides={"value": pl.Float64})
     return Scoreboard(name, table, won, parameters, figures, tuple(warnings), fit, slopes, cut, first)
@@ -149,8 +151,8 @@ def _horizons(
         raise InputError("horizons", list(horizons), f"give seconds, each at least {FINEST / SECOND:g}")
     if not 0 < train < 0.8:
         raise InputError("train", train, "must be a share of the recording between 0 and 0.8")
-    if len(events) == 0:
-        raise InputError("recording", 0, "has no order book in the store: fair prices need one")
+    if not (events["qty"] == 0).any():
+        raise InputError("recording", len(events), "has no order book in the store: fair prices need one")
     seconds = float(events["time"][-1] - events["time"][0]) / SECOND
     used = sorted({h for h in horizons if h <= LONGEST * seconds})
     left_out = sorted(set(horizons) - set(used))

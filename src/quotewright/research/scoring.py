@@ -155,7 +155,7 @@ def _figures(sums: Floats) -> list[Floats]:
 def _interval(value: float, drawn: Floats, half: float) -> Interval:
     known = drawn[np.isfinite(drawn)]
     if len(known) < 0.9 * len(drawn) or not math.isfinite(value) or not math.isfinite(half):
-        return Interval(float(value), math.nan, math.nan)
+        return Interval(float(value) if math.isfinite(value) else math.nan, math.nan, math.nan)
     away = half * float(known.std(ddof=1))
     return Interval(float(value), float(value) - away, float(value) + away)
 

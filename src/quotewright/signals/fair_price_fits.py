@@ -108,11 +108,12 @@ def fit_last_side(changes: Floats, spread_sides: Floats, lags: int) -> tuple[flo
     """φ and its error in: change of the mid = a + φ·spread/2·side of the last taker + noise, all in half ticks.
 
     `spread_sides` is spread·side in ticks. After R. Roll (1984), J. Finance 39, whose φ is the share of the half-spread
-    that a print tells of the price to come. φ is 0, with error NaN, where the regressor does not vary.
+    that a print tells of the price to come. φ is 0, with error NaN, where either side does not vary.
     """
-    if len(changes) < FEWEST or np.ptp(spread_sides) == 0:
+    if len(changes) < FEWEST or np.ptp(spread_sides) == 0 or np.ptp(changes) == 0:
         return 0.0, math.nan
-    found = regress(changes, spread_sides, lags)
+    with np.errstate(invalid="ignore"):  # a perfect fit's error may round to below 0
+        found = regress(changes, spread_sides, lags)
     return float(found.coefficients[1]), float(found.errors[1])
 
 

@@ -25,6 +25,7 @@ LADDERS = np.dtype(
         ("posts", "i8"),
         ("post_price", "i8", (MOST,)),
         ("post_qty", "i8", (MOST,)),
+        ("post_left", "i8", (MOST,)),  # 1: lots of its size left in the same batch
         ("removals", "i8"),
         ("gone_price", "i8", (MOST,)),
         ("gone_qty", "i8", (MOST,)),
@@ -117,13 +118,27 @@ def _chance(s: Any, move: Any, tolerance: float) -> float:
 
 
 @subkernel
+def _sizes_that_left(s: Any, tolerance: float) -> int:
+    """How many posts are of a size that left too: only these can be levels of a ladder that moved."""
+    count = 0
+    for i in range(s.posts):
+        s.post_left[i] = 0
+        for k in range(s.removals):
+            if abs(s.gone_qty[k] - s.post_qty[i]) <= max(tolerance * s.post_qty[i], 0.5):
+                s.post_left[i] = 1
+        count += s.post_left[i]
+    return count
+
+
+@subkernel
 def end_batch(s: Any, least: int, tolerance: float, move: Any) -> int:
     """End the batch: 1 if `move` was filled in with the longest ladder of at least `least` levels that moved."""
     move.levels = 0
-    for i in range(s.posts if s.removals >= least else 0):
+    possible = min(s.posts, s.removals) >= least and _sizes_that_left(s, tolerance) >= least
+    for i in range(s.posts if possible else 0):
         for j in range(s.posts):
             spacing = (s.post_price[i] - s.post_price[j]) * s.side
-            if spacing <= 0:
+            if spacing <= 0 or s.post_left[i] == 0 or s.post_left[j] == 0:
                 continue
             ratio = s.post_qty[j] / s.post_qty[i]
             if abs(ratio - 1.0) <= tolerance:
