@@ -290,7 +290,7 @@ def tables_at(example: Tables) -> Any:
 
     if INTERPRETED:
         return at
-    kind = _typeof_tables(example, None)
+    kind: Any = _typeof_tables(example, None)
 
     @intrinsic
     def turned(_typing: Any, address: Any) -> Any:

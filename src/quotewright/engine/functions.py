@@ -50,7 +50,11 @@ def bind_functions(strategies: Sequence[Strategy], told: Callable[[str], None] |
         if told is not None:
             told(strategy.name)
         functions.append(compile_decision(strategy))
-    return functions if INTERPRETED else np.array([function_address(function, SIGNATURE) for function in functions], np.int64)
+    return (
+        functions
+        if INTERPRETED
+        else np.array([function_address(function, SIGNATURE) for function in functions], np.int64)
+    )
 
 
 def no_functions() -> Any:

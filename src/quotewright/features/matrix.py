@@ -91,5 +91,3 @@ def features_of(chunks: Iterable[EventArray], settings: FeatureSettings, *, l3: 
     if not parts:
         return Features(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, COUNT)))
     return Features(*(np.concatenate([part[i] for part in parts]) for i in range(3)))
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -120,7 +120,7 @@ class FeatureSettings:
         """The settings of a dictionary; raises InputError naming what is unknown."""
         if not isinstance(given, dict):
             raise InputError("features", type(given).__name__, "must be a table of settings")
-        table: dict[str, Any] = given
+        table = cast("dict[str, Any]", given)
         known = {one.name for one in fields(cls)}
         for name in table:
             if name not in known:

@@ -18,6 +18,7 @@ from quotewright.market.levels import level_qty, side_index
 from quotewright.signals.book_skew import add_skew, average_skew
 from quotewright.signals.deltas import CANCEL, POST, end_update, settle, take_change
 from quotewright.signals.deltas import take_print as take_delta_print
+from quotewright.signals.fading import fade
 from quotewright.signals.fair_prices import (
     DEPTH,
     DUST_ROBUST,
@@ -34,7 +35,6 @@ from quotewright.signals.fair_prices import (
     take_book,
     take_print,
 )
-from quotewright.signals.fading import fade
 from quotewright.signals.imbalance import add_book, add_trade
 from quotewright.signals.kalman import measure
 from quotewright.signals.regime import observe

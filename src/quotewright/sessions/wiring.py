@@ -17,9 +17,9 @@ from quotewright.domain.strategy import Strategy
 from quotewright.engine.decide import IN_PYTHON
 from quotewright.engine.functions import bind_functions
 from quotewright.engine.state import LEG, EngineState, new_state
-from quotewright.risk.limits import LIMITS
 from quotewright.features.settings import FeatureSettings
 from quotewright.features.state import FeatureState, new_features
+from quotewright.risk.limits import LIMITS
 from quotewright.risk.profile import RiskProfile
 from quotewright.sessions.agents import AgentSpec, check_names
 from quotewright.sessions.plain_python import PlainPython
