@@ -38,7 +38,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 INTERPRETED = bool(config.DISABLE_JIT)
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_CORE = ("domain", "market", "signals", "risk", "orders", "engine", "simulation")
+_CORE = ("domain", "market", "signals", "features", "risk", "orders", "engine", "simulation")
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ Prices are integer ticks and quantities integer lots; the `float` fields are for
 import numpy as np
 
 MOST_QUOTES = 32  # quotes a side in one target
+MOST_FEATURES = 32  # slots of shared features
 
 VIEW = np.dtype(
     [
@@ -26,7 +27,7 @@ VIEW = np.dtype(
         ("tick", "f8"),  # quote asset per tick
         ("lot", "f8"),  # quantity per lot
         ("lot_value", "f8"),  # notional of one lot at the mid, in the quote asset
-        ("features", "f8", (16,)),  # slots of the shared feature engine
+        ("features", "f8", (MOST_FEATURES,)),  # slots as in features.slots; NaN: not known
     ],
     align=True,
 )

@@ -55,6 +55,7 @@ class Strategy:
     triggers: int = ON_TIMER | ON_FILL
     interval: int = 100_000_000  # ns between timer decisions
     compiled: bool = True
+    features: bool = False  # it reads `view.features`; otherwise they are not computed for it
 
     def bind(self, given: Mapping[str, float]) -> npt.NDArray[np.float64]:
         """Parameter values in core order; raises InputError for unknown names and values out of range."""

@@ -260,3 +260,49 @@ def function_caller(sig: Any) -> Any:
         return lambda functions, index, a, b, c, d: jump(functions[index], a, b, c, d)
 
     return call
+
+
+def function_address(dispatcher: Any, sig: Any) -> int:
+    """Where a kernel, compiled here for `sig` if need be, begins by C's calling convention, while the process lives."""
+    if sig.args not in dispatcher.overloads:
+        dispatcher.compile(sig)
+    compiled = dispatcher.overloads[sig.args]
+    _kept.append(dispatcher)
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+
+
+_kept: list[Any] = []  # an address keeps nothing alive
+
+
+def address_of(tables: Tables) -> int:
+    """The address that `tables_at` turns back; whoever keeps it keeps the tables too."""
+    return tables._address
+
+
+def tables_at(example: Tables) -> Any:
+    """A function of an address, for kernels, that gives the Tables there, of the same kind as `example`.
+
+    Interpreted, it is given the tables themselves.
+    """
+
+    def at(tables: Any) -> Any:
+        return tables
+
+    if INTERPRETED:
+        return at
+    kind: Any = _typeof_tables(example, None)
+
+    @intrinsic
+    def turned(_typing: Any, address: Any) -> Any:
+        def build(_context: Any, builder: Any, _sig: Any, values: Any) -> Any:
+            return builder.inttoptr(values[0], ir.IntType(64).as_pointer())
+
+        return kind(types.int64), build
+
+    jump: Any = turned
+
+    @overload(at)
+    def _at(address):
+        return lambda address: jump(address)
+
+    return at

@@ -7,15 +7,17 @@ from typing import Any
 from quotewright.domain.instrument import INVERSE
 from quotewright.domain.journal import Record, Refusal
 from quotewright.domain.kernel import subkernel
-from quotewright.domain.quotes import MOST_QUOTES
+from quotewright.domain.quotes import MOST_FEATURES, MOST_QUOTES
 from quotewright.engine.commands import cancel_all, refuse, send_amend, send_cancel, send_place, send_take
 from quotewright.engine.functions import call_decision
 from quotewright.engine.record import next_record
 from quotewright.engine.state import MEMORY_CELLS
+from quotewright.features.slots import SLOTS
 from quotewright.market.book import usable
 from quotewright.orders.diff import CANCEL_ORDER, PLACE_ORDER, diff_quotes
 
 DECISION = int(Record.DECISION)
+FEATURE_COUNT = len(SLOTS)
 BOUNDS = int(Refusal.BOUNDS)
 IN_PYTHON = -2  # index of a decision function that compiled code cannot call
 
@@ -98,6 +100,9 @@ def ask_strategy(state: Any, leg: int) -> None:
     view.agent = mine.agent
     view.fills = mine.fills
     view.inventory = mine.position / instrument.atoms_per_lot
+    if state.engine[0].features:
+        for slot in range(FEATURE_COUNT):
+            view.features[slot] = state.feature_values[mine.instrument * MOST_FEATURES + slot]
     target = state.targets[0]
     target.bids = 0
     target.asks = 0

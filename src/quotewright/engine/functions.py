@@ -20,7 +20,7 @@ from quotewright.domain.errors import InputError
 from quotewright.domain.kernel import INTERPRETED, kernel
 from quotewright.domain.quotes import TARGET, VIEW
 from quotewright.domain.strategy import Strategy
-from quotewright.domain.tables import function_caller
+from quotewright.domain.tables import function_address, function_caller
 
 numba: Any = _numba
 
@@ -50,19 +50,13 @@ def bind_functions(strategies: Sequence[Strategy], told: Callable[[str], None] |
         if told is not None:
             told(strategy.name)
         functions.append(compile_decision(strategy))
-    return functions if INTERPRETED else np.array([_address(function) for function in functions], np.int64)
+    return (
+        functions
+        if INTERPRETED
+        else np.array([function_address(function, SIGNATURE) for function in functions], np.int64)
+    )
 
 
 def no_functions() -> Any:
     """An empty table of decision functions."""
     return bind_functions([])
-
-
-def _address(dispatcher: Any) -> int:
-    """Where the compiled function with C's calling convention begins; it stays there while the process lives."""
-    compiled = dispatcher.overloads[SIGNATURE.args]
-    _kept.append(dispatcher)
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
-
-
-_kept: list[Any] = []  # an address keeps nothing alive

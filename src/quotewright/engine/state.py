@@ -17,6 +17,8 @@ from quotewright.domain.messages import MESSAGE
 from quotewright.domain.quotes import MOST_QUOTES, ON_TIMER, TARGET, VIEW
 from quotewright.domain.strategy import MEMORY_BYTES
 from quotewright.domain.tables import Tables
+from quotewright.features.binding import bind_features
+from quotewright.features.state import FeatureState
 from quotewright.market.book import TOUCH
 from quotewright.market.l3 import ORDER_BOOK
 from quotewright.market.levels import BOOK
@@ -50,6 +52,7 @@ ENGINE = np.dtype(
         ("events", "i8"),  # rows applied at home
         ("markouts_out", "i8", (4,)),  # fills done, per horizon
         ("markouts_due", "i8", (4,)),  # when the next is due, per horizon; NEVER when none waits
+        ("features", "i8"),  # 1: strategies read features, so that updates come home as rows
         ("due_leg", "i8"),  # a leg whose target a strategy in plain Python is to write now; -1: none
         ("asked", "i8"),  # legs that wait for it
     ],
@@ -132,6 +135,9 @@ class EngineState(Tables):
     params: Any  # float64
     memory: Any  # float64[legs × MEMORY_CELLS]
     decide: Any  # decision functions: addresses, or Python functions where interpreted
+    features: Any  # where the features are (features.binding); nothing if no strategy reads them
+    feature_functions: Any
+    feature_values: Any  # float64[n × MOST_FEATURES], if there are features
 
 
 def new_state(
@@ -145,11 +151,14 @@ def new_state(
     mark_interval: int,
     keep: int = KEEP_ALL,
     journal_rows: int = 65_536,
+    features: FeatureState | None = None,
 ) -> EngineState:
     """Fresh state for the given INSTRUMENT, LEG and LIMITS arrays; `l3` says which books are order by order.
 
-    `decide` comes from `engine.functions`. `keep` says which records are journaled (domain.journal).
+    `decide` comes from `engine.functions`. `keep` says which records are journaled (domain.journal). `features` are
+    those of the same instruments, None if no strategy reads them.
     """
+    where, functions = bind_features(features)
     count = len(legs)
     capacity = max(count, 1) * ORDERS_PER_LEG
     timers, timer_legs = _timers(legs)
@@ -173,8 +182,12 @@ def new_state(
         params=np.ascontiguousarray(params, np.float64),
         memory=np.zeros(max(count, 1) * MEMORY_CELLS),
         decide=decide,
+        features=where,
+        feature_functions=functions,
+        feature_values=np.zeros(0) if features is None else features.values,
     )
     engine = state.engine[0]
+    engine["features"] = int(features is not None)
     engine["next_timer"] = NEVER
     engine["next_mark"] = NEVER
     engine["next_markout"] = NEVER

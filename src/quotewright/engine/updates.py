@@ -16,6 +16,7 @@ from quotewright.domain.quotes import ON_TOUCH, ON_TRADE
 from quotewright.engine.commands import cancel_all
 from quotewright.engine.decide import decide_leg
 from quotewright.engine.record import next_record
+from quotewright.features.binding import AFTER_UPDATE, BEFORE_ROW, call_features
 from quotewright.market.book import apply_row, copy_touch, finish_update, take_update
 from quotewright.market.l3 import L3_DUPLICATE, L3_UNKNOWN, apply_order_row
 from quotewright.market.levels import OK
@@ -53,6 +54,8 @@ def on_row(state: Any, row: Any) -> int:
     engine = state.engine[0]
     engine.events += 1
     kind = row.kind
+    if engine.features:
+        call_features(state.feature_functions, BEFORE_ROW, state.features[0], 0, book, row)
     status = apply_row(book, row)
     if kind in (ADD, CHANGE, DELETE) or (kind == CLEAR and book.l3):
         status = apply_order_row(state.l3[row.instrument], book, row)
@@ -63,6 +66,8 @@ def on_row(state: Any, row: Any) -> int:
     status = finish_update(book, row)
     if status != OK:
         return status
+    if engine.features:
+        call_features(state.feature_functions, AFTER_UPDATE, state.features[0], 0, book, row)
     moved = (
         book.bid != touch.bid or book.ask != touch.ask or book.bid_qty != touch.bid_qty or book.ask_qty != touch.ask_qty
     )

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from quotewright.domain.errors import DataError, HaltError, InputError
 from quotewright.domain.journal import FILL_TAKER, JOURNAL, Record
+from quotewright.features.settings import FeatureSettings
 from quotewright.sessions.agents import agent_from_dict
 from quotewright.sessions.replay import RUN_FILE, Progress, combined_hash, run
 from quotewright.sessions.venue_options import VenueOptions
@@ -65,6 +66,7 @@ def repeat_from_journal(
         mark_interval_ns=record["mark_interval_ns"],
         told=told,
         in_flight=len(answers) + 1,
+        features={name: FeatureSettings.from_dict(given) for name, given in record.get("features", {}).items()},
     )
     _deliver(wired, answers)
     out.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,8 @@ from quotewright.domain.journal import JOURNAL
 from quotewright.domain.kernel import as_records
 from quotewright.engine.state import NEVER, journal_room
 from quotewright.engine.step import on_end
+from quotewright.features.settings import FeatureSettings
+from quotewright.features.slots import catalogue_hash
 from quotewright.sessions.agents import AgentSpec
 from quotewright.sessions.assumptions import assumptions_of
 from quotewright.sessions.provenance import code_hash
@@ -65,6 +67,7 @@ class ReplaySpec:
     seed: int = 0
     mark_interval_ns: int = 10**9
     window_rows: int = 1_000_000
+    features: Mapping[str, FeatureSettings] = field(default_factory=dict[str, FeatureSettings])  # by VENUE:SYMBOL
 
 
 def replay(
@@ -85,7 +88,15 @@ def replay(
         raise InputError("strategy", "", "give at least one strategy or an agents file")
     check_market(datasets, spec.mark_interval_ns)
     out.mkdir(parents=True, exist_ok=True)
-    wired = wire(datasets, spec.agents, spec.venue, seed=spec.seed, mark_interval_ns=spec.mark_interval_ns, told=told)
+    wired = wire(
+        datasets,
+        spec.agents,
+        spec.venue,
+        seed=spec.seed,
+        mark_interval_ns=spec.mark_interval_ns,
+        told=told,
+        features=spec.features,
+    )
     total = sum(dataset.rows for dataset in datasets)
     if told is not None:
         told("the engine")
@@ -112,7 +123,7 @@ def run(
     for window in feed:
         venue.venue[0]["exch_next"] = 0
         venue.venue[0]["local_next"] = 0
-        set_one_order(venue, window.one_order)
+        set_one_order(venue, window.one_order and not engine["features"])
         last = min(window.until, int(window.local["local_ts"][-1]) + 1 if len(window.local) else last)
         until = last if window.until > NEVER // 2 else window.until
         exch, local = as_records(window.exch), as_records(window.local)
@@ -214,6 +225,8 @@ def _record(
         "venue": spec.venue.to_dict(),
         "seed": spec.seed,
         "mark_interval_ns": spec.mark_interval_ns,
+        "features": {name: settings.to_dict() for name, settings in spec.features.items()},
+        "feature_catalogue": catalogue_hash() if wired.state.engine[0]["features"] else "",
         "events": int(wired.state.engine[0]["events"]),
         "first_ts": span[0],
         "last_ts": span[1],

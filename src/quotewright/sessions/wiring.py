@@ -17,6 +17,8 @@ from quotewright.domain.strategy import Strategy
 from quotewright.engine.decide import IN_PYTHON
 from quotewright.engine.functions import bind_functions
 from quotewright.engine.state import LEG, EngineState, new_state
+from quotewright.features.settings import FeatureSettings
+from quotewright.features.state import FeatureState, new_features
 from quotewright.risk.limits import LIMITS
 from quotewright.risk.profile import RiskProfile
 from quotewright.sessions.agents import AgentSpec, check_names
@@ -50,10 +52,12 @@ def wire(
     told: Callable[[str], None] | None = None,
     in_flight: int = 65_536,
     keep: int = KEEP_ALL,
+    features: Mapping[str, FeatureSettings] | None = None,
 ) -> Wired:
     """Bind agents to instruments, strategies and limits; `told` hears which strategy is being compiled.
 
-    `keep` says which kinds of records are journaled (domain.journal); it changes nothing else.
+    `keep` says which kinds of records are journaled (domain.journal); it changes nothing else. `features` are the
+    settings by VENUE:SYMBOL for strategies that read features; an instrument without any has the defaults.
     """
     check_names(agents)
     names = [dataset.name for dataset in datasets]
@@ -112,6 +116,7 @@ def wire(
         _decisions(list(distinct.values()), told),
         mark_interval=mark_interval_ns,
         keep=keep,
+        features=_features(names, strategies, features or {}, told),
     )
     latency = options.latency()
     state.engine[0]["together"] = int(latency.entry.min() > 0)
@@ -127,6 +132,23 @@ def wire(
         in_flight=in_flight,
     )
     return Wired(state, venue, pairs, limits, PlainPython(state, in_python))
+
+
+def _features(
+    names: Sequence[str],
+    strategies: Sequence[Strategy],
+    settings: Mapping[str, FeatureSettings],
+    told: Callable[[str], None] | None,
+) -> FeatureState | None:
+    """Features of every instrument if any strategy reads them."""
+    for name in settings:
+        if name not in names:
+            raise InputError("features", name, f"is not in this session: {', '.join(names)}")
+    if not any(strategy.features for strategy in strategies):
+        return None
+    if told is not None:
+        told("the features")
+    return new_features([settings.get(name, FeatureSettings()) for name in names])
 
 
 def _decisions(strategies: Sequence[Strategy], told: Callable[[str], None] | None) -> Any:

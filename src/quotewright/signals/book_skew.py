@@ -16,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from quotewright.domain.errors import InputError
-from quotewright.domain.kernel import kernel, subkernel
+from quotewright.domain.kernel import inlined, kernel, subkernel
+from quotewright.signals.fading import fade
 from quotewright.signals.state import fresh
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 LN2 = math.log(2.0)
+NEAR = 512  # half ticks from the mid whose weights stand in a table
 
 BOOK_SKEW = np.dtype(
     [
@@ -41,13 +43,20 @@ def book_skew_state() -> Any:
     return fresh(BOOK_SKEW)
 
 
-@subkernel
-def _depth(prices: Any, qtys: Any, row: int, mid: float, half_distance: float) -> float:
-    """Lots of a side, each level's halved with every `half_distance` ticks from the mid."""
+def skew_weights(half_distance: float) -> Floats:
+    """w(d) for d = 0 to NEAR half ticks from the mid, and the half distance (ticks) behind them."""
+    return np.append(np.exp2(-0.5 * np.arange(NEAR) / half_distance), half_distance)
+
+
+@inlined
+def _depth(prices: Any, qtys: Any, mid2: int, weights: Any) -> float:
+    """Lots of a side, each level's halved with every half distance from the mid."""
     depth = 0.0
-    for m in range(prices.shape[1]):
-        if prices[row, m] > 0:
-            depth += qtys[row, m] * math.exp(-LN2 * abs(prices[row, m] - mid) / half_distance)
+    for m in range(len(prices)):
+        if prices[m] > 0:
+            away = abs(2 * prices[m] - mid2)
+            weight = weights[away] if away < NEAR else math.exp(-LN2 * 0.5 * away / weights[NEAR])
+            depth += qtys[m] * weight
     return depth
 
 
@@ -59,26 +68,25 @@ def add_skew(
     bid_qtys: Any,
     asks: Any,
     ask_qtys: Any,
-    row: int,
-    half_distance: float,
+    weights: Any,
     half_life: int,
 ) -> None:
-    """Take in a book (one row of n × levels arrays); leaves its skew and the average up to it in the state.
+    """Take in a book (four arrays of its levels, best first); leaves its skew and the average up to it in the state.
 
     A skew holds from its book to the next, and is averaged over that time. A one-sided book has none, and
     while it lasts nothing is added to the average.
     """
     if s.known == 1 and time > s.time:
-        kept = math.exp(-LN2 * (time - s.time) / half_life)
+        kept = fade(time - s.time, half_life)
         s.average = kept * s.average + (1.0 - kept) * s.skew
         s.weight = kept * s.weight + (1.0 - kept)
     s.time = time
-    s.known = 1 if bids[row, 0] > 0 and asks[row, 0] > 0 else 0
+    s.known = 1 if bids[0] > 0 and asks[0] > 0 else 0
     s.skew = 0.0
     if s.known == 1:
-        mid = 0.5 * (bids[row, 0] + asks[row, 0])
-        below = _depth(bids, bid_qtys, row, mid, half_distance)
-        above = _depth(asks, ask_qtys, row, mid, half_distance)
+        mid2 = bids[0] + asks[0]
+        below = _depth(bids, bid_qtys, mid2, weights)
+        above = _depth(asks, ask_qtys, mid2, weights)
         if below + above > 0.0:
             s.skew = (below - above) / (below + above)
 
@@ -97,13 +105,13 @@ def _fold(
     bid_qtys: Any,
     asks: Any,
     ask_qtys: Any,
-    half_distance: float,
+    weights: Any,
     half_life: int,
     out: Any,
 ) -> None:
     s = state[0]
     for i in range(len(times)):
-        add_skew(s, times[i], bids, bid_qtys, asks, ask_qtys, i, half_distance, half_life)
+        add_skew(s, times[i], bids[i], bid_qtys[i], asks[i], ask_qtys[i], weights, half_life)
         out[i, 0] = s.skew
         out[i, 1] = average_skew(s)
 
@@ -133,5 +141,6 @@ def book_skew(
     if not half_distance > 0 or half_life_ns <= 0:
         raise InputError("half_distance, half_life_ns", (half_distance, half_life_ns), "give positive numbers")
     out = np.empty((len(times), 2))
-    _fold(state, times, books[0], books[1], books[2], books[3], float(half_distance), half_life_ns, out)
+    weights = skew_weights(float(half_distance))
+    _fold(state, times, books[0], books[1], books[2], books[3], weights, half_life_ns, out)
     return out

@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from quotewright.domain.errors import InputError
 from quotewright.domain.kernel import as_records, inlined, kernel, records, subkernel
+from quotewright.signals.fading import fade
 from quotewright.signals.kalman import KALMAN, kalman_rules, measure
 from quotewright.signals.microprice import fair_price
 from quotewright.signals.state import fresh
@@ -49,7 +50,6 @@ MID, WEIGHTED_MID, MICROPRICE, DUST_ROBUST, LAST_SIDE, PRINTS_BY_TIME, PRINTS_BY
 FROM_BOOK = (MID, WEIGHTED_MID, MICROPRICE, DUST_ROBUST, LAST_SIDE, DEPTH)
 SOURCES = ("microprice", "depth", "prints")  # what the filter measures
 LEVELS = 10
-LN2 = math.log(2.0)
 
 DEPTH_EVENT = np.dtype(
     [
@@ -201,8 +201,8 @@ def take_print(s: Any, rules: Any, event: Any) -> None:
     first = s.time_weight == 0.0
     passed = 0 if first else max(0, event.time - s.print_time)
     s.print_time = event.time if first else s.print_time + passed
-    s.time_weight = s.time_weight * math.exp(-LN2 * float(passed) / float(rules.time_memory)) + lots
-    kept = math.exp(-LN2 * lots / float(rules.volume_memory))
+    s.time_weight = s.time_weight * fade(passed, rules.time_memory) + lots
+    kept = fade(event.qty, rules.volume_memory)
     s.volume_weight = s.volume_weight * kept + (1.0 - kept)
     if first:
         s.prices[PRINTS_BY_TIME] = value

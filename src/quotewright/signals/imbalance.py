@@ -6,7 +6,6 @@ a single event go through. Quantities are lots, prices ticks.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from quotewright.domain.errors import InputError
 from quotewright.domain.kernel import kernel, subkernel
+from quotewright.signals.fading import fade
 from quotewright.signals.least_squares import Regression, regress
 from quotewright.signals.state import fresh
 
@@ -22,7 +22,6 @@ Integers = npt.NDArray[np.int64]
 
 MOST_LEVELS = 10
 NO_ASK = 1 << 62  # where an absent offer stands: above every price
-LN2 = math.log(2.0)
 
 ORDER_FLOW = np.dtype(
     [
@@ -57,18 +56,18 @@ def trade_flow_state() -> Any:
 
 
 @subkernel
-def add_book(s: Any, bids: Any, bid_qtys: Any, asks: Any, ask_qtys: Any, row: int) -> None:
-    """Take in a book (one row of n × levels arrays) and leave e_n of each level in `s.last`.
+def add_book(s: Any, bids: Any, bid_qtys: Any, asks: Any, ask_qtys: Any) -> None:
+    """Take in a book (four arrays of its levels, best first) and leave e_n of each level in `s.last`.
 
     e_n = 1{Pᵇ ≥ Pᵇ′}qᵇ − 1{Pᵇ ≤ Pᵇ′}qᵇ′ − 1{Pᵃ ≤ Pᵃ′}qᵃ + 1{Pᵃ ≥ Pᵃ′}qᵃ′, primes for the book before (Cont,
     Kukanov & Stoikov 2014, section 2; by level: Xu, Gould & Howison 2018, section 3).
     An absent level stands infinitely far with nothing on it. The first book makes no flow.
     """
-    for m in range(bids.shape[1]):
-        bid = bids[row, m]
-        ask = asks[row, m] if asks[row, m] > 0 else NO_ASK
-        bid_qty = bid_qtys[row, m]
-        ask_qty = ask_qtys[row, m]
+    for m in range(len(bids)):
+        bid = bids[m]
+        ask = asks[m] if asks[m] > 0 else NO_ASK
+        bid_qty = bid_qtys[m]
+        ask_qty = ask_qtys[m]
         flow = 0
         if s.known == 1:
             if bid >= s.bids[m]:
@@ -91,7 +90,7 @@ def add_book(s: Any, bids: Any, bid_qtys: Any, asks: Any, ask_qtys: Any, row: in
 def _fold_books(state: Any, bids: Any, bid_qtys: Any, asks: Any, ask_qtys: Any, flows: Any) -> None:
     s = state[0]
     for i in range(len(bids)):
-        add_book(s, bids, bid_qtys, asks, ask_qtys, i)
+        add_book(s, bids[i], bid_qtys[i], asks[i], ask_qtys[i])
         for m in range(bids.shape[1]):
             flows[i, m] = s.last[m]
 
@@ -99,7 +98,7 @@ def _fold_books(state: Any, bids: Any, bid_qtys: Any, asks: Any, ask_qtys: Any, 
 @subkernel
 def add_trade(s: Any, time: int, side: int, qty: int, half_life: int) -> float:
     """Take in a trade; the imbalance (buys − sells)/(buys + sells), in [−1, 1]."""
-    kept = math.exp(-LN2 * (time - s.time) / half_life)
+    kept = fade(time - s.time, half_life)
     s.time = time
     s.buys *= kept
     s.sells *= kept

@@ -76,8 +76,8 @@ def _next_home(vs: Any, exch: Any, local: Any) -> int:
 
 
 @inlined
-def _take_home(state: Any, vs: Any, number: int) -> bool:
-    """Take in the next update of one way home; True if it made something due."""
+def _take_home(state: Any, vs: Any, number: int, local: Any, at: int) -> bool:
+    """Take in the next update of one way home; True if it made something due. Its rows begin at `at`, where wanted."""
     engine = state.engine[0]
     venue = vs.venue[0]
     way = vs.ways[number]
@@ -92,7 +92,12 @@ def _take_home(state: Any, vs: Any, number: int) -> bool:
         written = -1
     if update.snapshot or update.kind in (STATUS, FUNDING):
         venue.rare -= 1
-    on_update(state, update)
+    if engine.features:
+        engine.now = update.local_ts
+        for i in range(update.rows):
+            on_row(state, local[at + i])  # the venue's book has room for it, so the one at home does
+    else:
+        on_update(state, update)
     return engine.seq != written or engine.outbox_rows > 0 or engine.due_leg >= 0
 
 
@@ -125,16 +130,17 @@ def home_until(state: Any, vs: Any, local: Any, limit: int, watching: bool) -> i
             return taken
         while way.head < way.tail and vs.updates[way.head & (venue.ring - 1)].local_ts <= limit:
             taken += 1
-            if _take_home(state, vs, 0):
+            if _take_home(state, vs, 0, local, 0):
                 break
         return taken
     while venue.local_next < len(local) and local[venue.local_next].local_ts <= limit:
-        at = venue.local_next
+        first = venue.local_next
+        at = first
         while not local[at]["flags"] & LAST:
             at += 1
         venue.local_next = at + 1
         taken += 1
-        if _take_home(state, vs, way_of(venue.one_order, local[at].instrument, local[at].kind)):
+        if _take_home(state, vs, way_of(venue.one_order, local[at].instrument, local[at].kind), local, first):
             break
     return taken
 

@@ -1,0 +1,356 @@
+"""One row of the market into the features: before the book takes it in, and after the update that it ends.
+
+The only implementation there is: the engine calls it for every row that comes home, `research` for every row of a
+recording. Time is that of receipt. What needs levels takes them from the step's own book.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from quotewright.domain.events import ASK, BID, CLEAR, FROM_BARS, FUNDING, LEVEL, NOTE, TRADE
+from quotewright.domain.kernel import inlined, subkernel
+from quotewright.domain.quotes import MOST_FEATURES
+from quotewright.features import slots
+from quotewright.market.book import next_price, touch_qty
+from quotewright.market.levels import level_qty, side_index
+from quotewright.signals.book_skew import add_skew, average_skew
+from quotewright.signals.deltas import CANCEL, POST, end_update, settle, take_change
+from quotewright.signals.deltas import take_print as take_delta_print
+from quotewright.signals.fading import fade
+from quotewright.signals.fair_prices import (
+    DEPTH,
+    DUST_ROBUST,
+    KALMAN_PRICE,
+    LAST_SIDE,
+    LEVELS,
+    MICROPRICE,
+    MID,
+    PRINTS_BY_TIME,
+    PRINTS_BY_VOLUME,
+    SOURCES,
+    WEIGHTED_MID,
+    news,
+    take_book,
+    take_print,
+)
+from quotewright.signals.imbalance import add_book, add_trade
+from quotewright.signals.kalman import measure
+from quotewright.signals.regime import observe
+from quotewright.signals.regime_thresholds import threshold_step
+from quotewright.signals.stress import stress_action
+from quotewright.signals.volatility_stream import (
+    add_mid,
+    continuous_volatility,
+    realised_volatility,
+    recent_volatility,
+)
+from quotewright.signals.vpin import add_volume, vpin_of
+
+FAIR_SLOTS = (
+    WEIGHTED_MID,
+    MICROPRICE,
+    DUST_ROBUST,
+    LAST_SIDE,
+    PRINTS_BY_TIME,
+    PRINTS_BY_VOLUME,
+    DEPTH,
+    KALMAN_PRICE,
+)
+"""The prices of the first slots, in their order."""
+FAIR_COUNT = len(FAIR_SLOTS)
+SOURCE_COUNT = len(SOURCES)
+UNKNOWN = -1  # how many levels of an image are right: it must be made anew
+
+
+@subkernel
+def before_row(fs: Any, book: Any, row: Any) -> None:
+    """What a row changes, seen while the book does not know it yet."""
+    kind = row.kind
+    which = row.instrument
+    if kind == LEVEL:
+        reading = fs.readings[which]
+        if book.valid == 1 and book.clearing == 0:
+            touch = book.depth_bid if row.side == BID else book.depth_ask
+            before = level_qty(book, row.side, row.price)
+            take_change(
+                fs.deltas[which],
+                which,
+                row.local_ts,
+                row.exch_ts,
+                row.side,
+                row.price,
+                before,
+                row.qty,
+                touch,
+                fs.out,
+            )
+        shown = fs.books[which]
+        if row.side == BID:
+            reading.levels[0] = _show_level(shown.bids, shown.bid_qtys, BID, row.price, row.qty, reading.levels[0])
+        else:
+            reading.levels[1] = _show_level(shown.asks, shown.ask_qtys, ASK, row.price, row.qty, reading.levels[1])
+    elif kind == CLEAR:
+        fs.readings[which].levels[0] = UNKNOWN
+        fs.readings[which].levels[1] = UNKNOWN
+    elif kind == TRADE and row["flags"] & FROM_BARS == 0 and row.qty > 0:
+        _take_print(fs, book, row)
+
+
+@subkernel
+def _take_print(fs: Any, book: Any, row: Any) -> None:
+    which = row.instrument
+    rules = fs.rules[which]
+    event = fs.prints[which]
+    event.time = row.local_ts
+    event.qty = row.qty
+    event.price = row.price
+    event.side = row.side
+    fair = fs.fairs[which]
+    take_print(fair, fs.fair_rules[which], event)
+    _filter(fs, which, event)
+    if row.side != 0 and book.valid == 1 and book.l3 == 0:
+        touch = book.depth_ask if row.side == BID else book.depth_bid
+        take_delta_print(
+            fs.deltas[which], which, row.local_ts, row.exch_ts, row.side, row.price, row.qty, touch, fs.out
+        )
+        settle(fs.deltas[which], row.local_ts, fs.out)
+        _take_deltas(fs, which, row.local_ts)
+    at = which * MOST_FEATURES
+    fs.values[at + slots.TRADE_FLOW] = add_trade(
+        fs.trades[which], row.local_ts, row.side, row.qty, rules.trade_half_life
+    )
+    bought = row.qty if row.side > 0 else 0
+    sold = row.qty if row.side < 0 else 0
+    add_volume(fs.vpins[which], bought, sold, rules.vpin_bucket, rules.vpin_window)
+    fs.values[at + slots.VPIN] = vpin_of(fs.vpins[which], rules.vpin_bucket, rules.vpin_window)
+    _lay_out_prices(fs, which)
+
+
+@inlined
+def _filter(fs: Any, which: int, event: Any) -> None:
+    fair = fs.fairs[which]
+    for source in range(SOURCE_COUNT):
+        told = news(fair, event, source)
+        fair.prices[KALMAN_PRICE] = measure(fs.filters[which], fs.kalman_rules[which], event.time, source, told)
+
+
+@subkernel
+def after_update(fs: Any, book: Any, row: Any) -> None:
+    """The book as an update left it; `row` is the update's last."""
+    kind = row.kind
+    which = row.instrument
+    if kind in (TRADE, FUNDING):
+        return
+    now = row.local_ts
+    if kind in (CLEAR, LEVEL, NOTE):
+        end_update(fs.deltas[which], row.exch_ts)
+        settle(fs.deltas[which], now, fs.out)
+        _take_deltas(fs, which, now)
+    _show(fs, book, which, kind)
+    event = fs.books[which]
+    event.time = now
+    take_book(fs.fairs[which], fs.fair_rules[which], fs.rules[which].microprice, event)
+    _filter(fs, which, event)
+    _take_flow(fs, which, event, now)
+    proper = fs.fairs[which].spread > 0
+    _take_mid(fs, which, event, now, proper)
+    rules = fs.rules[which]
+    add_skew(
+        fs.skews[which],
+        now,
+        event.bids,
+        event.bid_qtys,
+        event.asks,
+        event.ask_qtys,
+        rules.skew_weights,
+        rules.skew_half_life,
+    )
+    _take_regime(fs, which, event, now, proper)
+    _lay_out_prices(fs, which)
+    _lay_out_book(fs, which, event, proper)
+
+
+@inlined
+def _show_level(prices: Any, qtys: Any, side: int, price: int, qty: int, known: int) -> int:
+    """Change one level of a side's image, of whose levels the first `known` are right; how many are then."""
+    if known == UNKNOWN:
+        return UNKNOWN
+    at = 0
+    while at < known and prices[at] > 0 and (prices[at] - price) * side > 0:
+        at += 1
+    if at == LEVELS:
+        return known
+    if at < known and prices[at] == price:
+        if qty > 0:
+            qtys[at] = qty
+            return known
+        for m in range(at, known - 1):
+            prices[m] = prices[m + 1]
+            qtys[m] = qtys[m + 1]
+        return known - 1
+    if qty == 0 or (at == known and known < LEVELS):
+        return known  # it may lie behind others that are not known
+    last = min(known, LEVELS - 1)
+    for m in range(last, at, -1):
+        prices[m] = prices[m - 1]
+        qtys[m] = qtys[m - 1]
+    prices[at] = price
+    qtys[at] = qty
+    return min(known + 1, LEVELS)
+
+
+@subkernel
+def _show(fs: Any, book: Any, which: int, kind: int) -> None:
+    """Bring the image of the best levels up to date; none of a book that may not be quoted on."""
+    event = fs.books[which]
+    reading = fs.readings[which]
+    if not ((book.valid == 1 or book.touch_from_best == 1) and 0 < book.bid < book.ask):
+        for m in range(LEVELS):
+            event.bids[m] = 0
+            event.bid_qtys[m] = 0
+            event.asks[m] = 0
+            event.ask_qtys[m] = 0
+        reading.levels[0] = UNKNOWN
+        reading.levels[1] = UNKNOWN
+        return
+    anew = kind != LEVEL or book.touch_from_best == 1
+    if anew or reading.levels[0] < LEVELS:
+        known = 0 if anew else max(reading.levels[0], 0)
+        _fill_side(book, BID, book.bid, event.bids, event.bid_qtys, known)
+    if anew or reading.levels[1] < LEVELS:
+        known = 0 if anew else max(reading.levels[1], 0)
+        _fill_side(book, ASK, book.ask, event.asks, event.ask_qtys, known)
+    reading.levels[0] = UNKNOWN if anew else LEVELS
+    reading.levels[1] = UNKNOWN if anew else LEVELS
+
+
+@subkernel
+def _fill_side(book: Any, side: int, best: int, prices: Any, qtys: Any, known: int) -> None:
+    """Take the levels behind the first `known` from the book."""
+    price = best
+    if known > 0:
+        price = next_price(book, side, prices[known - 1]) if prices[known - 1] > 0 else 0
+    for m in range(known, LEVELS):
+        prices[m] = price
+        qtys[m] = touch_qty(book, side, price) if price > 0 else 0
+        price = next_price(book, side, price) if price > 0 else 0
+
+
+@subkernel
+def _take_flow(fs: Any, which: int, event: Any, now: int) -> None:
+    reading = fs.readings[which]
+    flow = fs.flows[which]
+    if event.bids[0] == 0 or event.asks[0] == 0:
+        flow.known = 0
+        return
+    add_book(flow, event.bids, event.bid_qtys, event.asks, event.ask_qtys)
+    kept = fade(now - reading.flow_time, fs.rules[which].flow_half_life)
+    reading.flow_time = now
+    deep = 0
+    for m in range(LEVELS):
+        deep += flow.last[m]
+    reading.flow = reading.flow * kept + float(flow.last[0])
+    reading.deep_flow = reading.deep_flow * kept + float(deep)
+
+
+@subkernel
+def _take_mid(fs: Any, which: int, event: Any, now: int, proper: bool) -> None:
+    rules = fs.rules[which]
+    mid2 = event.bids[0] + event.asks[0] if proper else 0
+    add_mid(fs.volatilities[which], now, mid2, rules.volatility_interval, rules.volatility_keep)
+
+
+@subkernel
+def _take_regime(fs: Any, which: int, event: Any, now: int, proper: bool) -> None:
+    rules = fs.rules[which]
+    reading = fs.readings[which]
+    quote = fs.quotes[which]
+    mid = 0.5 * float(event.bids[0] + event.asks[0])
+    lots = 0.5 * float(event.bid_qtys[0] + event.ask_qtys[0])
+    quote.time = now
+    quote.mid = mid if proper else 0.0
+    quote.spread = 1e4 * float(event.asks[0] - event.bids[0]) / mid if proper else 0.0
+    quote.depth = lots / rules.usual_touch
+    seen = fs.clocks[which].seen
+    if observe(fs.clocks[which], fs.clock_rules[which], quote, fs.observations[which]):
+        reading.regime = threshold_step(
+            fs.thresholds[which], fs.threshold_rules[which], fs.observations[which].measures
+        )
+    if proper:
+        spread = float(event.asks[0] - event.bids[0]) / rules.usual_spread
+        thin = rules.usual_touch / lots
+        moving = recent_volatility(fs.volatilities[which], rules.volatility_interval)
+        move = moving / rules.usual_move if moving >= 0.0 else 0.0
+        age = min(float(now - seen) / float(rules.oldest), 1.0) if seen > 0 else 0.0
+        regime = max(reading.regime, 0)  # before it is known, the ratios alone tell
+        reading.stress = stress_action(fs.stress_rules[which], regime, spread, thin, move, age, reading.stress)
+
+
+@subkernel
+def _take_deltas(fs: Any, which: int, now: int) -> None:
+    """Add up what the labeller has decided, near the touch alone, older lots fading."""
+    labels = fs.deltas[which]
+    reading = fs.readings[which]
+    rules = fs.rules[which]
+    if labels.made > 0:
+        kept = fade(now - reading.delta_time, rules.delta_half_life)
+        reading.delta_time = now
+        for s in range(2):
+            reading.posts[s] *= kept
+            reading.cancels[s] *= kept
+            reading.deals[s] *= kept
+        for i in range(labels.made):
+            delta = fs.out[i]
+            if delta.depth <= rules.delta_depth:
+                s = side_index(delta.side)
+                if delta.kind == POST:
+                    reading.posts[s] += float(delta.lots)
+                elif delta.kind == CANCEL:
+                    reading.cancels[s] += float(delta.lots)
+                else:
+                    reading.deals[s] += float(delta.lots)
+        labels.made = 0
+    at = which * MOST_FEATURES
+    fs.values[at + slots.POST_IMBALANCE] = _imbalance(reading.posts)
+    fs.values[at + slots.CANCEL_IMBALANCE] = _imbalance(reading.cancels)
+    fs.values[at + slots.DEAL_IMBALANCE] = _imbalance(reading.deals)
+
+
+@inlined
+def _imbalance(sides: Any) -> float:
+    together = sides[0] + sides[1]
+    return (sides[0] - sides[1]) / together if together > 0.0 else 0.0
+
+
+@subkernel
+def _lay_out_prices(fs: Any, which: int) -> None:
+    """The fair prices, in ticks from the mid."""
+    fair = fs.fairs[which]
+    at = which * MOST_FEATURES
+    mid2 = fair.prices[MID]
+    for f in range(FAIR_COUNT):
+        fs.values[at + f] = 0.5 * (fair.prices[FAIR_SLOTS[f]] - mid2)
+
+
+@subkernel
+def _lay_out_book(fs: Any, which: int, event: Any, proper: bool) -> None:
+    reading = fs.readings[which]
+    rules = fs.rules[which]
+    volatility = fs.volatilities[which]
+    interval = rules.volatility_interval
+    at = which * MOST_FEATURES
+    bid_qty = float(event.bid_qtys[0])
+    ask_qty = float(event.ask_qtys[0])
+    fs.values[at + slots.SPREAD] = float(event.asks[0] - event.bids[0]) if proper else math.nan
+    fs.values[at + slots.QUEUE_IMBALANCE] = (bid_qty - ask_qty) / (bid_qty + ask_qty) if proper else math.nan
+    fs.values[at + slots.ORDER_FLOW] = reading.flow / rules.usual_touch
+    fs.values[at + slots.DEEP_ORDER_FLOW] = reading.deep_flow / rules.usual_touch
+    fs.values[at + slots.SKEW] = fs.skews[which].skew if proper else math.nan
+    fs.values[at + slots.AVERAGE_SKEW] = average_skew(fs.skews[which])
+    fs.values[at + slots.VOLATILITY] = recent_volatility(volatility, interval)
+    fs.values[at + slots.VOLATILITY_ALL] = realised_volatility(volatility, interval)
+    fs.values[at + slots.VOLATILITY_CONTINUOUS] = continuous_volatility(volatility, interval)
+    fs.values[at + slots.REGIME] = float(reading.regime)
+    fs.values[at + slots.STRESS] = float(reading.stress)
