@@ -51,6 +51,7 @@ class Tables:
     FIELDS: ClassVar[tuple[str, ...]] = ()
     _directory: Any
     _address: int
+    _held: Any
 
     def __init_subclass__(cls) -> None:
         cls.FIELDS = tuple(cls.__annotations__)
@@ -72,6 +73,10 @@ class Tables:
         if array.ndim != 1 or not array.flags.c_contiguous:
             raise TypeError(f"table {name} must be one-dimensional and contiguous")
         self._directory[self.FIELDS.index(name)] = array.ctypes.data, len(array)
+
+    def keep_alive(self, held: Any) -> None:
+        """Hold on to something of which a table has only the address."""
+        object.__setattr__(self, "_held", held)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"write into {name}, or `replace` it: compiled code knows a table by its address")

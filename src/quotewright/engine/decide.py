@@ -12,6 +12,7 @@ from quotewright.engine.commands import cancel_all, refuse, send_amend, send_can
 from quotewright.engine.functions import call_decision
 from quotewright.engine.record import next_record
 from quotewright.engine.state import MEMORY_CELLS
+from quotewright.features.binding import LAY_OUT, call_features
 from quotewright.features.slots import SLOTS
 from quotewright.market.book import usable
 from quotewright.orders.diff import CANCEL_ORDER, PLACE_ORDER, diff_quotes
@@ -101,6 +102,8 @@ def ask_strategy(state: Any, leg: int) -> None:
     view.fills = mine.fills
     view.inventory = mine.position / instrument.atoms_per_lot
     if state.engine[0].features:
+        book = state.books[mine.instrument]
+        call_features(state.feature_functions, LAY_OUT, state.features[0], mine.instrument, book, state.no_row[0])
         for slot in range(FEATURE_COUNT):
             view.features[slot] = state.feature_values[mine.instrument * MOST_FEATURES + slot]
     target = state.targets[0]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from quotewright.domain.events import EVENT
 from quotewright.domain.instrument import INSTRUMENT
 from quotewright.domain.journal import JOURNAL, KEEP_ALL
 from quotewright.domain.kernel import as_records, records
@@ -137,6 +138,7 @@ class EngineState(Tables):
     decide: Any  # decision functions: addresses, or Python functions where interpreted
     features: Any  # where the features are (features.binding); nothing if no strategy reads them
     feature_functions: Any
+    no_row: Any  # EVENT[1]: for functions that are given a row and read none
     feature_values: Any  # float64[n × MOST_FEATURES], if there are features
 
 
@@ -184,8 +186,10 @@ def new_state(
         decide=decide,
         features=where,
         feature_functions=functions,
+        no_row=records(1, EVENT),
         feature_values=np.zeros(0) if features is None else features.values,
     )
+    state.keep_alive(features)
     engine = state.engine[0]
     engine["features"] = int(features is not None)
     engine["next_timer"] = NEVER

@@ -16,7 +16,7 @@ from quotewright.domain.kernel import as_records, kernel, records
 from quotewright.features.settings import FeatureSettings
 from quotewright.features.slots import SLOTS
 from quotewright.features.state import new_features
-from quotewright.features.step import after_update, before_row
+from quotewright.features.step import after_update, before_row, lay_out
 from quotewright.market.book import apply_row, finish_update
 from quotewright.market.l3 import L3_DUPLICATE, L3_UNKNOWN, ORDER_BOOK, apply_order_row
 from quotewright.market.levels import BOOK, OK
@@ -50,6 +50,7 @@ def _fold(fs: Any, books: Any, orders: Any, rows: Any, times: Any, mids: Any, va
             at = counts[0]
             times[at] = row.local_ts
             mids[at] = book.bid + book.ask if book.valid and 0 < book.bid < book.ask else 0
+            lay_out(fs, 0)
             for s in range(COUNT):
                 values[at, s] = fs.values[s]
             counts[0] += 1

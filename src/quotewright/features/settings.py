@@ -25,7 +25,8 @@ FEATURE_RULES = np.dtype(
         ("trade_half_life", "i8"),
         ("skew_half_life", "i8"),
         ("delta_half_life", "i8"),
-        ("delta_depth", "i8"),  # ticks behind the touch
+        ("delta_depth", "i8"),  # ticks behind the touch that count
+        ("delta_reach", "i8"),  # ticks behind the touch that are labelled: the touch moves while labels wait
         ("skew_weights", "f8", (NEAR + 1,)),  # of `book_skew.skew_weights`
         ("vpin_bucket", "i8"),  # lots
         ("vpin_window", "i8"),  # buckets
@@ -34,7 +35,6 @@ FEATURE_RULES = np.dtype(
         ("usual_touch", "f8"),  # lots, mean of both sides
         ("usual_spread", "f8"),  # ticks
         ("usual_move", "f8"),  # bp/√s
-        ("oldest", "i8"),  # ns; older data is not quoted on
         ("microprice", "f8", (SPREADS, BUCKETS)),  # G*, half ticks
     ],
     align=True,
@@ -74,7 +74,6 @@ class FeatureSettings:
     usual_touch: float = 1.0
     usual_spread: float = 1.0
     usual_move: float = 1.0
-    oldest: float = 5.0
     dust: int = 0
     depth: int = 1
     last_side: float = 0.0
@@ -137,11 +136,12 @@ class FeatureSettings:
     def fill(self, tables: Any, which: int) -> None:
         """Write what kernels read into the rule tables of a FeatureState, at an instrument's place."""
         rules = tables.rules[which]
-        for name in ("flow_half_life", "trade_half_life", "skew_half_life", "delta_half_life", "oldest"):
+        for name in ("flow_half_life", "trade_half_life", "skew_half_life", "delta_half_life"):
             rules[name] = _ns(getattr(self, name))
         rules["volatility_interval"] = _ns(self.volatility_interval)
         rules["volatility_keep"] = 0.5 ** (self.volatility_interval / self.volatility_half_life)
         rules["skew_weights"] = skew_weights(self.skew_half_distance)
+        rules["delta_reach"] = 2 * self.delta_depth + 8
         for name in ("delta_depth", "vpin_bucket", "vpin_window"):
             rules[name] = getattr(self, name)
         for name in ("usual_touch", "usual_spread", "usual_move"):
@@ -193,6 +193,5 @@ _TIMES = (
     "delta_wait",
     "volatility_interval",
     "volatility_half_life",
-    "oldest",
     "print_half_life",
 )

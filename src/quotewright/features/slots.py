@@ -28,7 +28,7 @@ SLOTS = (
     Slot("spread", "ticks", "best ask − best bid"),
     Slot("queue_imbalance", "−1 to 1", "of the lots at the touch; above 0: more at the bid"),
     Slot("order_flow", "usual touches", "order-flow imbalance of the touch, fading"),
-    Slot("deep_order_flow", "usual touches", "the same of the best ten levels, summed"),
+    Slot("deep_order_flow", "usual touches", "the same of the best five levels, summed"),
     Slot("trade_flow", "−1 to 1", "imbalance of takers' lots, fading; above 0: buyers"),
     Slot("vpin", "0 to 1", "how one-sided volume is, by buckets"),
     Slot("skew", "−1 to 1", "which side more rests on, nearer levels counting more"),

@@ -25,7 +25,14 @@ from quotewright.signals.vpin import VPIN
 
 READING = np.dtype(
     [
-        ("levels", "i8", (2,)),  # how many of the best levels in `books` are right: bids, asks; −1: not known
+        ("levels", "i8", (2,)),  # how many of the best levels are known: bids, asks; −1: not known
+        ("plain", "i8"),  # 1: the book is quoted on by its depth alone
+        ("news", "i8"),  # 1: one of them changed in this update
+        ("time", "i8"),  # ns, of the last update
+        ("bid", "i8"),  # the touch at the last news; lots of both sides
+        ("ask", "i8"),
+        ("lots", "i8"),
+        ("trade_flow", "f8"),
         ("flow_time", "i8"),  # ns, of the last book that flow was taken from
         ("flow", "f8"),  # Σ of e_n of the touch, lots, fading
         ("deep_flow", "f8"),  # Σ over all levels
@@ -50,7 +57,8 @@ class FeatureState(Tables):
     threshold_rules: Any
     stress_rules: Any
     readings: Any  # READING
-    books: Any  # DEPTH_EVENT: the best levels as last seen
+    levels: Any  # DEPTH_EVENT: the best levels of the depth book
+    shown: Any  # DEPTH_EVENT: the same behind a newer BEST pair; nothing of a book that may not be quoted on
     prints: Any  # DEPTH_EVENT: the last print
     fairs: Any
     filters: Any
@@ -80,7 +88,8 @@ def new_features(settings: Sequence[FeatureSettings], values: Any | None = None)
         threshold_rules=records(n, THRESHOLD_RULES),
         stress_rules=records(n, STRESS_RULES),
         readings=records(n, READING),
-        books=records(n, DEPTH_EVENT),
+        levels=records(n, DEPTH_EVENT),
+        shown=records(n, DEPTH_EVENT),
         prints=records(n, DEPTH_EVENT),
         fairs=records(n, FAIR),
         filters=records(n, KALMAN),

@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from quotewright.domain.events import ASK, BID, CLEAR, FROM_BARS, FUNDING, LEVEL, NOTE, TRADE
+from quotewright.domain.events import ADD, ASK, BID, CHANGE, CLEAR, DELETE, FROM_BARS, FUNDING, LEVEL, NOTE, TRADE
 from quotewright.domain.kernel import inlined, subkernel
 from quotewright.domain.quotes import MOST_FEATURES
 from quotewright.features import slots
-from quotewright.market.book import next_price, touch_qty
-from quotewright.market.levels import level_qty, side_index
+from quotewright.market.levels import level_qty, next_level, side_index
 from quotewright.signals.book_skew import add_skew, average_skew
 from quotewright.signals.deltas import CANCEL, POST, end_update, settle, take_change
 from quotewright.signals.deltas import take_print as take_delta_print
@@ -39,7 +38,7 @@ from quotewright.signals.imbalance import add_book, add_trade
 from quotewright.signals.kalman import measure
 from quotewright.signals.regime import observe
 from quotewright.signals.regime_thresholds import threshold_step
-from quotewright.signals.stress import stress_action
+from quotewright.signals.stress import HALT, stress_action
 from quotewright.signals.volatility_stream import (
     add_mid,
     continuous_volatility,
@@ -61,6 +60,7 @@ FAIR_SLOTS = (
 """The prices of the first slots, in their order."""
 FAIR_COUNT = len(FAIR_SLOTS)
 SOURCE_COUNT = len(SOURCES)
+FLOW_LEVELS = 5  # whose order flow is summed
 UNKNOWN = -1  # how many levels of an image are right: it must be made anew
 
 
@@ -71,27 +71,21 @@ def before_row(fs: Any, book: Any, row: Any) -> None:
     which = row.instrument
     if kind == LEVEL:
         reading = fs.readings[which]
-        if book.valid == 1 and book.clearing == 0:
-            touch = book.depth_bid if row.side == BID else book.depth_ask
-            before = level_qty(book, row.side, row.price)
-            take_change(
-                fs.deltas[which],
-                which,
-                row.local_ts,
-                row.exch_ts,
-                row.side,
-                row.price,
-                before,
-                row.qty,
-                touch,
-                fs.out,
-            )
-        shown = fs.books[which]
-        if row.side == BID:
-            reading.levels[0] = _show_level(shown.bids, shown.bid_qtys, BID, row.price, row.qty, reading.levels[0])
-        else:
+        shown = fs.levels[which]
+        side = row.side
+        touch = book.depth_bid if side == BID else book.depth_ask
+        if book.valid == 1 and book.clearing == 0 and (touch - row.price) * side <= fs.rules[which].delta_reach:
+            before = level_qty(book, side, row.price)
+            labels = fs.deltas[which]
+            take_change(labels, which, row.local_ts, row.exch_ts, side, row.price, before, row.qty, touch, fs.out)
+        if side == BID:
+            if row.price >= shown.bids[LEVELS - 1]:
+                reading.levels[0] = _show_level(shown.bids, shown.bid_qtys, BID, row.price, row.qty, reading.levels[0])
+                reading.news = 1
+        elif row.price <= shown.asks[LEVELS - 1] or shown.asks[LEVELS - 1] == 0:
             reading.levels[1] = _show_level(shown.asks, shown.ask_qtys, ASK, row.price, row.qty, reading.levels[1])
-    elif kind == CLEAR:
+            reading.news = 1
+    elif kind in (ADD, CHANGE, CLEAR, DELETE):
         fs.readings[which].levels[0] = UNKNOWN
         fs.readings[which].levels[1] = UNKNOWN
     elif kind == TRADE and row["flags"] & FROM_BARS == 0 and row.qty > 0:
@@ -117,15 +111,11 @@ def _take_print(fs: Any, book: Any, row: Any) -> None:
         )
         settle(fs.deltas[which], row.local_ts, fs.out)
         _take_deltas(fs, which, row.local_ts)
-    at = which * MOST_FEATURES
-    fs.values[at + slots.TRADE_FLOW] = add_trade(
-        fs.trades[which], row.local_ts, row.side, row.qty, rules.trade_half_life
-    )
+    reading = fs.readings[which]
+    reading.trade_flow = add_trade(fs.trades[which], row.local_ts, row.side, row.qty, rules.trade_half_life)
     bought = row.qty if row.side > 0 else 0
     sold = row.qty if row.side < 0 else 0
     add_volume(fs.vpins[which], bought, sold, rules.vpin_bucket, rules.vpin_window)
-    fs.values[at + slots.VPIN] = vpin_of(fs.vpins[which], rules.vpin_bucket, rules.vpin_window)
-    _lay_out_prices(fs, which)
 
 
 @inlined
@@ -148,15 +138,23 @@ def after_update(fs: Any, book: Any, row: Any) -> None:
         end_update(fs.deltas[which], row.exch_ts)
         settle(fs.deltas[which], now, fs.out)
         _take_deltas(fs, which, now)
-    _show(fs, book, which, kind)
-    event = fs.books[which]
+    _show(fs, book, which)
+    event = _image(fs, which)
+    reading = fs.readings[which]
+    rules = fs.rules[which]
+    proper = 0 < event.bids[0] < event.asks[0]
+    mid2 = event.bids[0] + event.asks[0] if proper else 0
+    add_mid(fs.volatilities[which], now, mid2, rules.volatility_interval, rules.volatility_keep)
+    if now >= fs.clocks[which].due:
+        _tick(fs, which, event, now)
+    reading.time = now
+    if reading.news == 0:
+        return
+    reading.news = 0
     event.time = now
-    take_book(fs.fairs[which], fs.fair_rules[which], fs.rules[which].microprice, event)
+    take_book(fs.fairs[which], fs.fair_rules[which], rules.microprice, event)
     _filter(fs, which, event)
     _take_flow(fs, which, event, now)
-    proper = fs.fairs[which].spread > 0
-    _take_mid(fs, which, event, now, proper)
-    rules = fs.rules[which]
     add_skew(
         fs.skews[which],
         now,
@@ -167,9 +165,9 @@ def after_update(fs: Any, book: Any, row: Any) -> None:
         rules.skew_weights,
         rules.skew_half_life,
     )
-    _take_regime(fs, which, event, now, proper)
-    _lay_out_prices(fs, which)
-    _lay_out_book(fs, which, event, proper)
+    reading.bid = event.bids[0]
+    reading.ask = event.asks[0]
+    reading.lots = event.bid_qtys[0] + event.ask_qtys[0]
 
 
 @inlined
@@ -202,40 +200,66 @@ def _show_level(prices: Any, qtys: Any, side: int, price: int, qty: int, known: 
 
 
 @subkernel
-def _show(fs: Any, book: Any, which: int, kind: int) -> None:
+def _show(fs: Any, book: Any, which: int) -> None:
     """Bring the image of the best levels up to date; none of a book that may not be quoted on."""
-    event = fs.books[which]
+    levels = fs.levels[which]
     reading = fs.readings[which]
-    if not ((book.valid == 1 or book.touch_from_best == 1) and 0 < book.bid < book.ask):
+    usable = (book.valid == 1 or book.touch_from_best == 1) and 0 < book.bid < book.ask
+    if usable and (reading.levels[0] < LEVELS or reading.levels[1] < LEVELS):
+        reading.news = 1
+        _fill_side(book, BID, book.depth_bid, levels.bids, levels.bid_qtys, max(reading.levels[0], 0))
+        _fill_side(book, ASK, book.depth_ask, levels.asks, levels.ask_qtys, max(reading.levels[1], 0))
+        reading.levels[0] = LEVELS
+        reading.levels[1] = LEVELS
+    shown = fs.shown[which]
+    if not usable:
+        reading.news = 1
         for m in range(LEVELS):
-            event.bids[m] = 0
-            event.bid_qtys[m] = 0
-            event.asks[m] = 0
-            event.ask_qtys[m] = 0
-        reading.levels[0] = UNKNOWN
-        reading.levels[1] = UNKNOWN
-        return
-    anew = kind != LEVEL or book.touch_from_best == 1
-    if anew or reading.levels[0] < LEVELS:
-        known = 0 if anew else max(reading.levels[0], 0)
-        _fill_side(book, BID, book.bid, event.bids, event.bid_qtys, known)
-    if anew or reading.levels[1] < LEVELS:
-        known = 0 if anew else max(reading.levels[1], 0)
-        _fill_side(book, ASK, book.ask, event.asks, event.ask_qtys, known)
-    reading.levels[0] = UNKNOWN if anew else LEVELS
-    reading.levels[1] = UNKNOWN if anew else LEVELS
+            shown.bids[m] = 0
+            shown.bid_qtys[m] = 0
+            shown.asks[m] = 0
+            shown.ask_qtys[m] = 0
+    elif book.touch_from_best == 1:
+        reading.news = 1
+        _put_first(book, BID, book.bid, book.bid_qty, levels.bids, levels.bid_qtys, shown.bids, shown.bid_qtys)
+        _put_first(book, ASK, book.ask, book.ask_qty, levels.asks, levels.ask_qtys, shown.asks, shown.ask_qtys)
+    reading.plain = 1 if usable and book.touch_from_best == 0 else 0
 
 
-@subkernel
+@inlined
 def _fill_side(book: Any, side: int, best: int, prices: Any, qtys: Any, known: int) -> None:
-    """Take the levels behind the first `known` from the book."""
+    """Take the levels behind the first `known` from the depth book."""
     price = best
-    if known > 0:
-        price = next_price(book, side, prices[known - 1]) if prices[known - 1] > 0 else 0
+    if 0 < known < LEVELS:
+        price = next_level(book, side, prices[known - 1]) if prices[known - 1] > 0 else 0
     for m in range(known, LEVELS):
         prices[m] = price
-        qtys[m] = touch_qty(book, side, price) if price > 0 else 0
-        price = next_price(book, side, price) if price > 0 else 0
+        qtys[m] = level_qty(book, side, price) if price > 0 else 0
+        price = next_level(book, side, price) if price > 0 else 0
+
+
+@inlined
+def _put_first(book: Any, side: int, best: int, qty: int, prices: Any, qtys: Any, out: Any, out_qtys: Any) -> None:
+    """A BEST pair's touch, and the levels of the depth book that are worse."""
+    out[0] = best
+    out_qtys[0] = qty
+    known = 1
+    for m in range(LEVELS):
+        if known < LEVELS and prices[m] > 0 and (best - prices[m]) * side > 0:
+            out[known] = prices[m]
+            out_qtys[known] = qtys[m]
+            known += 1
+    price = next_level(book, side, out[known - 1]) if known < LEVELS else 0
+    for m in range(known, LEVELS):
+        out[m] = price
+        out_qtys[m] = level_qty(book, side, price) if price > 0 else 0
+        price = next_level(book, side, price) if price > 0 else 0
+
+
+@inlined
+def _image(fs: Any, which: int) -> Any:
+    """The best levels as last known: of the depth book itself, unless a BEST pair is newer or there is nothing."""
+    return fs.levels[which] if fs.readings[which].plain == 1 else fs.shown[which]
 
 
 @subkernel
@@ -245,47 +269,63 @@ def _take_flow(fs: Any, which: int, event: Any, now: int) -> None:
     if event.bids[0] == 0 or event.asks[0] == 0:
         flow.known = 0
         return
-    add_book(flow, event.bids, event.bid_qtys, event.asks, event.ask_qtys)
+    add_book(
+        flow,
+        event.bids[0:FLOW_LEVELS],
+        event.bid_qtys[0:FLOW_LEVELS],
+        event.asks[0:FLOW_LEVELS],
+        event.ask_qtys[0:FLOW_LEVELS],
+    )
     kept = fade(now - reading.flow_time, fs.rules[which].flow_half_life)
     reading.flow_time = now
     deep = 0
-    for m in range(LEVELS):
+    for m in range(FLOW_LEVELS):
         deep += flow.last[m]
     reading.flow = reading.flow * kept + float(flow.last[0])
     reading.deep_flow = reading.deep_flow * kept + float(deep)
 
 
 @subkernel
-def _take_mid(fs: Any, which: int, event: Any, now: int, proper: bool) -> None:
-    rules = fs.rules[which]
-    mid2 = event.bids[0] + event.asks[0] if proper else 0
-    add_mid(fs.volatilities[which], now, mid2, rules.volatility_interval, rules.volatility_keep)
+def _tick(fs: Any, which: int, event: Any, now: int) -> None:
+    """The regime's clock is due: it takes the book as it was before this update, then as it is."""
+    reading = fs.readings[which]
+    if reading.time > 0:
+        _observe(fs, which, reading.bid, reading.ask, reading.lots, reading.time)
+    _observe(fs, which, event.bids[0], event.asks[0], event.bid_qtys[0] + event.ask_qtys[0], now)
+    reading.stress = _stress_of(fs, which, event)
 
 
 @subkernel
-def _take_regime(fs: Any, which: int, event: Any, now: int, proper: bool) -> None:
-    rules = fs.rules[which]
-    reading = fs.readings[which]
+def _observe(fs: Any, which: int, bid: int, ask: int, lots: int, time: int) -> None:
     quote = fs.quotes[which]
-    mid = 0.5 * float(event.bids[0] + event.asks[0])
-    lots = 0.5 * float(event.bid_qtys[0] + event.ask_qtys[0])
-    quote.time = now
-    quote.mid = mid if proper else 0.0
-    quote.spread = 1e4 * float(event.asks[0] - event.bids[0]) / mid if proper else 0.0
-    quote.depth = lots / rules.usual_touch
-    seen = fs.clocks[which].seen
+    proper = 0 < bid < ask
+    quote.time = time
+    quote.mid = 0.5 * float(bid + ask) if proper else 0.0
+    quote.spread = 2e4 * float(ask - bid) / float(bid + ask) if proper else 0.0
+    quote.depth = 0.5 * float(lots) / fs.rules[which].usual_touch
     if observe(fs.clocks[which], fs.clock_rules[which], quote, fs.observations[which]):
-        reading.regime = threshold_step(
-            fs.thresholds[which], fs.threshold_rules[which], fs.observations[which].measures
-        )
-    if proper:
-        spread = float(event.asks[0] - event.bids[0]) / rules.usual_spread
-        thin = rules.usual_touch / lots
-        moving = recent_volatility(fs.volatilities[which], rules.volatility_interval)
-        move = moving / rules.usual_move if moving >= 0.0 else 0.0
-        age = min(float(now - seen) / float(rules.oldest), 1.0) if seen > 0 else 0.0
-        regime = max(reading.regime, 0)  # before it is known, the ratios alone tell
-        reading.stress = stress_action(fs.stress_rules[which], regime, spread, thin, move, age, reading.stress)
+        rules = fs.threshold_rules[which]
+        fs.readings[which].regime = threshold_step(fs.thresholds[which], rules, fs.observations[which].measures)
+
+
+@subkernel
+def _stress_of(fs: Any, which: int, event: Any) -> int:
+    """What the stress rules ask for; what was set at the last tick is lifted later than it was set."""
+    reading = fs.readings[which]
+    rules = fs.rules[which]
+    lots = 0.5 * float(event.bid_qtys[0] + event.ask_qtys[0])
+    if not 0 < event.bids[0] < event.asks[0] or lots <= 0.0:
+        return HALT
+    moving = recent_volatility(fs.volatilities[which], rules.volatility_interval)
+    return stress_action(
+        fs.stress_rules[which],
+        max(reading.regime, 0),  # before it is known, the ratios alone tell
+        float(event.asks[0] - event.bids[0]) / rules.usual_spread,
+        rules.usual_touch / lots,
+        moving / rules.usual_move if moving >= 0.0 else 0.0,
+        0.0,
+        reading.stress,
+    )
 
 
 @subkernel
@@ -312,10 +352,6 @@ def _take_deltas(fs: Any, which: int, now: int) -> None:
                 else:
                     reading.deals[s] += float(delta.lots)
         labels.made = 0
-    at = which * MOST_FEATURES
-    fs.values[at + slots.POST_IMBALANCE] = _imbalance(reading.posts)
-    fs.values[at + slots.CANCEL_IMBALANCE] = _imbalance(reading.cancels)
-    fs.values[at + slots.DEAL_IMBALANCE] = _imbalance(reading.deals)
 
 
 @inlined
@@ -325,32 +361,33 @@ def _imbalance(sides: Any) -> float:
 
 
 @subkernel
-def _lay_out_prices(fs: Any, which: int) -> None:
-    """The fair prices, in ticks from the mid."""
+def lay_out(fs: Any, which: int) -> None:
+    """Write the slots of an instrument as of its last event; changes nothing else."""
     fair = fs.fairs[which]
-    at = which * MOST_FEATURES
-    mid2 = fair.prices[MID]
-    for f in range(FAIR_COUNT):
-        fs.values[at + f] = 0.5 * (fair.prices[FAIR_SLOTS[f]] - mid2)
-
-
-@subkernel
-def _lay_out_book(fs: Any, which: int, event: Any, proper: bool) -> None:
     reading = fs.readings[which]
     rules = fs.rules[which]
+    event = _image(fs, which)
     volatility = fs.volatilities[which]
     interval = rules.volatility_interval
+    proper = 0 < event.bids[0] < event.asks[0]
     at = which * MOST_FEATURES
+    for f in range(FAIR_COUNT):
+        fs.values[at + f] = 0.5 * (fair.prices[FAIR_SLOTS[f]] - fair.prices[MID])
     bid_qty = float(event.bid_qtys[0])
     ask_qty = float(event.ask_qtys[0])
     fs.values[at + slots.SPREAD] = float(event.asks[0] - event.bids[0]) if proper else math.nan
     fs.values[at + slots.QUEUE_IMBALANCE] = (bid_qty - ask_qty) / (bid_qty + ask_qty) if proper else math.nan
     fs.values[at + slots.ORDER_FLOW] = reading.flow / rules.usual_touch
     fs.values[at + slots.DEEP_ORDER_FLOW] = reading.deep_flow / rules.usual_touch
+    fs.values[at + slots.TRADE_FLOW] = reading.trade_flow
+    fs.values[at + slots.VPIN] = vpin_of(fs.vpins[which], rules.vpin_bucket, rules.vpin_window)
     fs.values[at + slots.SKEW] = fs.skews[which].skew if proper else math.nan
     fs.values[at + slots.AVERAGE_SKEW] = average_skew(fs.skews[which])
     fs.values[at + slots.VOLATILITY] = recent_volatility(volatility, interval)
     fs.values[at + slots.VOLATILITY_ALL] = realised_volatility(volatility, interval)
     fs.values[at + slots.VOLATILITY_CONTINUOUS] = continuous_volatility(volatility, interval)
+    fs.values[at + slots.POST_IMBALANCE] = _imbalance(reading.posts)
+    fs.values[at + slots.CANCEL_IMBALANCE] = _imbalance(reading.cancels)
+    fs.values[at + slots.DEAL_IMBALANCE] = _imbalance(reading.deals)
     fs.values[at + slots.REGIME] = float(reading.regime)
-    fs.values[at + slots.STRESS] = float(reading.stress)
+    fs.values[at + slots.STRESS] = float(_stress_of(fs, which, event))

@@ -113,7 +113,7 @@ def wire(
         _table(rows, LEG),
         _table(limits, LIMITS),
         np.concatenate(params) if params else np.zeros(1),
-        _decisions(list(distinct.values()), told),
+        _decisions([distinct[name] for name in compiled], told),
         mark_interval=mark_interval_ns,
         keep=keep,
         features=_features(names, strategies, features or {}, told),
