@@ -15,6 +15,7 @@ from feed import Feed
 from outcome import Outcome
 
 from quotewright.domain.instrument import Instrument
+from quotewright.domain.journal import KEEP_ALL
 from quotewright.risk.profile import RiskProfile
 from quotewright.sessions import replay
 from quotewright.sessions.agents import AgentSpec
@@ -73,8 +74,9 @@ class Journal:
 class Ours:
     """One pass of quotewright over a feed, `makers` at once, each in a world of its own; none: no orders.
 
-    `phases` (ns, one a maker) delay the makers' timers; `keep` keeps a copy of the journal. `windows` gives the
-    events instead of the feed's array, for example from a store. `interpreted` runs the makers in plain Python.
+    `phases` (ns, one a maker) delay the makers' timers; `keep` keeps a copy of the journal, of the kinds in `kinds`.
+    `windows` gives the events instead of the feed's array, for example from a store. `interpreted` runs the makers in
+    plain Python.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Ours:
         keep: bool = True,
         windows: Iterable[Window] | None = None,
         interpreted: bool = False,
+        kinds: int = KEEP_ALL,
     ) -> None:
         dataset: Any = InMemory(INSTRUMENT, {"l3": False, "quality": {"reference2": feed.bid + feed.ask}})
         file = PYTHON_MAKER_FILE if interpreted else MAKER_FILE
@@ -96,7 +99,7 @@ class Ours:
             for i, (maker, delay) in enumerate(zip(makers, delays, strict=True))
         ]
         venue = VenueOptions(entry_latency_ns=latency_ns, response_latency_ns=latency_ns)
-        self._wired = wire([dataset], agents, venue, seed=0, mark_interval_ns=SECOND)
+        self._wired = wire([dataset], agents, venue, seed=0, mark_interval_ns=SECOND, keep=kinds)
         self._windows = windows or [Window(feed.events, feed.events, feed.end, (), one_order=True)]
         self.journal = Journal(keep)
 

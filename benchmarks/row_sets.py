@@ -11,6 +11,8 @@ from rounds import Family, Row, SameWork, Sample, cpu
 from sets import chosen, evenly, parameter_sets
 from settings import Settings, need_peer
 
+from quotewright.domain.journal import KEEP_ORDERS
+
 ROWS = 500_000
 TARGETS = {64: {"in phase": 70.0, "staggered": 35.0}, 256: {"in phase": 120.0, "staggered": 0.0}}
 
@@ -34,7 +36,8 @@ def family(settings: Settings, count: int) -> Family:
 
     def one_pass(phases: list[int]) -> Any:
         return cpu(
-            lambda: Ours(feed, makers, settings.latency_ns, phases=phases, keep=False), lambda ready: ready.outcomes()
+            lambda: Ours(feed, makers, settings.latency_ns, phases=phases, keep=False, kinds=KEEP_ORDERS),
+            lambda ready: ready.outcomes(),
         )
 
     peer = f"hftbacktest ROIVector × {count}"

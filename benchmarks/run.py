@@ -33,6 +33,7 @@ FAMILIES = {  # the modules row_*.py, in the order they are measured
     "sets": "64 and 256 parameter sets",
     "python": "a market maker in plain Python",
     "load": "replay from disk, bytes on disk",
+    "features": "every feature, against the bare book",
     "nautilus": "a market maker, against NautilusTrader",
     "import": "a raw capture to stored events",
     "memory": "peak memory, in memory and streaming",
