@@ -95,6 +95,9 @@ def replay_command(
     latency_file: Annotated[
         Path | None, typer.Option("--latency-file", help="CSV of measured latencies (entry_ns,response_ns).")
     ] = None,
+    features: Annotated[
+        Path | None, typer.Option("--features", help="Settings of features, as `features fit` writes them.")
+    ] = None,
     mark_interval: Annotated[str, typer.Option("--mark-interval", help="How often positions are marked.")] = "1s",
     seed: Annotated[int, typer.Option(min=0, help="Seed of sampled latencies.")] = 0,
     no_report: Annotated[bool, typer.Option("--no-report", help="Skip the HTML report.")] = False,
@@ -103,6 +106,7 @@ def replay_command(
     """Replay agents over recordings; writes the journal and a report, and prints the result."""
     from quotewright.domain.units import parse_duration
     from quotewright.sessions.agents import AgentSpec, parse_params, read_agents
+    from quotewright.sessions.feature_file import read_features
     from quotewright.sessions.replay import ReplaySpec
     from quotewright.sessions.venue_options import VenueOptions
     from quotewright.storage.store import Store
@@ -133,7 +137,8 @@ def replay_command(
         parse_duration(response_latency, "response-latency"),
         str(latency_file or ""),
     )
-    spec = ReplaySpec(specs, venue, seed, parse_duration(mark_interval, "mark-interval"))
+    settings = read_features(features, instrument) if features is not None else {}
+    spec = ReplaySpec(specs, venue, seed, parse_duration(mark_interval, "mark-interval"), features=settings)
     datasets = [opened.dataset(name) for name in instrument]
     _run(datasets, spec, to, ["quotewright", *sys.argv[1:]], as_json, report=not no_report)
 
