@@ -128,3 +128,18 @@ def test_unknown_limits_are_named() -> None:
         RiskProfile.from_dict({"max_drawdown": 5})
     with pytest.raises(InputError, match="must be a number"):
         RiskProfile.from_dict({"max_loss": "much"})
+
+
+@pytest.mark.parametrize("name", ["max_open", "max_loss"])
+def test_a_limit_that_64_bits_cannot_count_is_refused_by_name(name: str) -> None:
+    with pytest.raises(InputError, match=f"limits.{name}.*at most 2.306e") as caught:
+        RiskProfile(**{name: 1e12}).to_limits(SPOT, 2 * 60_000)
+    assert caught.value.value == 1e12
+    found = RiskProfile(**{name: 2.3e10}).to_limits(SPOT, 2 * 60_000)
+    assert 2**61 < found["max_open_notional" if name == "max_open" else name] < 2**62
+
+
+@pytest.mark.parametrize("instrument", [SPOT, INVERSE])
+def test_what_the_gate_adds_up_fits_whatever_the_limits(instrument: Instrument) -> None:
+    limits = RiskProfile(max_position=9e14, max_order=9e14).to_limits(instrument, 2 * 60_000)
+    assert 2 * max(limits["max_position"], limits["max_order_qty"]) * instrument.atoms_per_lot < 2**63

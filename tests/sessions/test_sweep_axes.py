@@ -143,3 +143,14 @@ def test_a_file_that_cannot_be_used_says_where_and_why(tmp_path: Path, name: str
 def test_a_file_that_is_not_there_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_sets(tmp_path / "sets.csv")
+
+
+def test_a_spreadsheets_csv_is_read(tmp_path: Path) -> None:
+    (tmp_path / "sets.csv").write_bytes(b"\xef\xbb\xbfhalf_spread,skew\r\n0.1,2\r\n0.2,3\r\n")
+    assert read_sets(tmp_path / "sets.csv") == [{"half_spread": 0.1, "skew": 2.0}, {"half_spread": 0.2, "skew": 3.0}]
+
+
+def test_a_set_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "sets.jsonl").write_text('{"a": 1, "b": 2}\n{"a": 2}\n{"b": 2.0, "a": 1}\n')
+    with pytest.raises(InputError, match="set 0 and set 2"):
+        read_sets(tmp_path / "sets.jsonl")

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 from distributed import Client, KilledWorker
+from distributed.client import FutureCancelledError
+from distributed.comm import CommClosedError
 
 from quotewright.domain.errors import DataError, HaltError, InputError, MissingExtraError
 from quotewright.sessions.agents import AgentSpec
@@ -169,6 +171,9 @@ def test_errors_of_workers_are_raised_as_what_they_were(swept_store: Store) -> N
     engine = DaskCluster(datasets(swept_store), swept_store.path, "")
     with pytest.raises(HaltError, match="kept"):
         engine._gathered(_Future(killed))
+    for lost in (FutureCancelledError("sweep-1", "scheduler-connection-lost"), CommClosedError("closed")):
+        with pytest.raises(HaltError, match="same command"):
+            engine._gathered(_Future(lost))  # pyright: ignore
 
 
 def test_a_scheduler_that_is_not_there_is_an_input_error(swept_store: Store, tmp_path: Path, monkeypatch: Any) -> None:

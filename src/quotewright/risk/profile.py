@@ -10,6 +10,8 @@ from quotewright.domain.errors import InputError
 from quotewright.domain.instrument import Instrument
 from quotewright.domain.units import Step
 
+MOST = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class RiskProfile:
@@ -45,25 +47,40 @@ class RiskProfile:
         return cls(**given)
 
     def to_limits(self, instrument: Instrument, mid2: int) -> dict[str, int]:
-        """The fields of a LIMITS record for an instrument whose mid is `mid2` half ticks; at least 1 lot each."""
+        """The fields of a LIMITS record for an instrument whose mid is `mid2` half ticks; at least 1 lot each.
+
+        Raises InputError for an amount that 64 bits do not hold in the instrument's units.
+        """
         price = Fraction(mid2, 2) * instrument.price_step.fraction
         contract = Step.parse(instrument.contract_size, "contract_size").fraction
         lot = instrument.qty_step.fraction
         notional_of_lot = contract * lot if instrument.kind == "inverse" else price * contract * lot
         money_of_quote = 1 / instrument.money_unit / (price if instrument.kind == "inverse" else 1)
 
-        def lots(amount: float) -> int:
-            return max(1, int(Fraction(amount) / notional_of_lot))
+        def whole(name: str, unit: Fraction, most: int) -> int:
+            amount = getattr(self, name)
+            found = int(Fraction(amount) / unit)
+            if found > most:
+                largest = float(unit * most)
+                raise InputError(
+                    f"limits.{name}", amount, f"is more than {instrument.name} can count: at most {largest:.4g}"
+                )
+            return max(1, found)
 
-        def money(amount: float) -> int:
-            return max(1, int(Fraction(amount) * money_of_quote))
+        most_lots = MOST // (2 * instrument.atoms_per_lot)  # position and open orders are added up in atoms
+
+        def lots(name: str) -> int:
+            return whole(name, notional_of_lot, most_lots)
+
+        def money(name: str) -> int:
+            return whole(name, 1 / money_of_quote, MOST // 2)
 
         return {
-            "max_position": lots(self.max_position),
-            "max_order_qty": lots(self.max_order),
-            "max_open_notional": money(self.max_open),
+            "max_position": lots("max_position"),
+            "max_order_qty": lots("max_order"),
+            "max_open_notional": money("max_open"),
             "price_band": max(1, int(self.price_band * 10_000)),
             "message_interval": max(1, int(1e9 / self.messages_per_second)),
             "message_burst": max(1, int(1e9 * self.message_burst / self.messages_per_second)),
-            "max_loss": money(self.max_loss),
+            "max_loss": money("max_loss"),
         }

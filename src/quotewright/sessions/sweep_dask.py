@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -65,7 +66,8 @@ class DaskCluster:
         """Yield each chunk with its table as it is done; `on_rows` hears of rows × sets as they are.
 
         Raises InputError if the scheduler cannot be reached or has no workers, DataError or InputError as a worker
-        raised them, HaltError if a chunk kills every worker that it is given to.
+        raised them, HaltError if a chunk kills every worker that it is given to, or the
+        scheduler is lost.
         """
         if told is not None:
             told("every worker")
@@ -102,6 +104,11 @@ class DaskCluster:
             return future.result()
         except self._distributed.KilledWorker as error:
             raise HaltError(f"{error}; what is done is kept") from error
+        except (CancelledError, self._distributed.comm.CommClosedError) as error:
+            raise HaltError(
+                f"the scheduler at {self._address} was lost ({error}); what is done is kept: start it again, then "
+                "the same command"
+            ) from error
 
     def _task(self, plan: Plan, chunk: Chunk) -> Task:
         dataset = self._datasets[chunk.dataset]

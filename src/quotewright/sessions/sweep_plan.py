@@ -28,8 +28,8 @@ class SweepSpec:
     """Everything that determines a sweep besides the data.
 
     `agent` is what all sets share: strategy, fixed parameters, limits, timing. `sets` are the parameters of each.
-    `chunk` is how many sets share a pass at most; it changes no result. Raises InputError for a set whose parameters
-    the strategy does not have or allow.
+    `chunk` is how many sets share a pass at most; it changes no result. Raises InputError for no sets, a chunk out of
+    range, or an agent with a world or instruments; `make_plan` checks the parameters.
     """
 
     agent: AgentSpec

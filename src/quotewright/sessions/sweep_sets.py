@@ -38,11 +38,22 @@ def read_sets(path: Path) -> list[ParamSet]:
         raise InputError("sets", str(path), "has no sets")
     if len(found) > MOST_SETS:
         raise InputError("sets", str(path), f"has {len(found):,} sets; at most {MOST_SETS:,}")
-    return [_set(path, number, each) for number, each in enumerate(found)]
+    sets = [_set(path, number, each) for number, each in enumerate(found)]
+    _refuse_doubles(path, sets)
+    return sets
+
+
+def _refuse_doubles(path: Path, sets: list[ParamSet]) -> None:
+    """A set that stands there twice would count as two trials."""
+    first: dict[tuple[tuple[str, float], ...], int] = {}
+    for number, one in enumerate(sets):
+        before = first.setdefault(tuple(sorted(one.items())), number)
+        if before != number:
+            raise InputError("sets", one, f"is set {before} and set {number} of {path}: give it once")
 
 
 def _from_csv(path: Path) -> Iterable[object]:
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin their files with a byte-order mark
         for row in csv.DictReader(file, strict=True):
             if None in row or None in row.values():
                 raise InputError("sets", str(path), f"a row has not as many cells as the first: {list(row.values())}")

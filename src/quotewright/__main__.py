@@ -1,0 +1,5 @@
+"""`python -m quotewright` is `quotewright`."""
+
+from quotewright.app.cli import main
+
+main()
