@@ -138,9 +138,12 @@ def home_until(state: Any, vs: Any, local: Any, limit: int, watching: bool) -> i
         at = first
         while not local[at]["flags"] & LAST:
             at += 1
+        number = way_of(venue.one_order, local[at].instrument, local[at].kind)
+        if vs.ways[number].head == vs.ways[number].tail:  # the venue has yet to apply it
+            break
         venue.local_next = at + 1
         taken += 1
-        if _take_home(state, vs, way_of(venue.one_order, local[at].instrument, local[at].kind), local, first):
+        if _take_home(state, vs, number, local, first):
             break
     return taken
 

@@ -1,0 +1,100 @@
+"""However little room there is for updates, records or windows, and whatever is full when, the records are the same."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from recorded import TAKER, Recording, records, strategy, wired
+
+from quotewright.domain.events import ASK, BID, LEVEL, TRADE
+from quotewright.domain.journal import Record
+from quotewright.sessions.agents import AgentSpec, agent_from_dict
+from quotewright.simulation import state as venue_state
+
+BIG = {
+    "max_position": 1e9, "max_order": 1e9, "max_open": 1e9, "price_band": 0.5, "max_loss": 1e9,
+    "messages_per_second": 1e6, "message_burst": 1e6,
+}  # fmt: skip
+
+
+def makers(folder: Path, triggers: str, count: int = 2, **settings: Any) -> list[AgentSpec]:
+    file = strategy(folder, "maker", triggers)
+    return [AgentSpec(f"maker-{n}", file, {"seed": 1.0 + n}, **settings) for n in range(count)]
+
+
+def takers(folder: Path, count: int, deep: int) -> list[AgentSpec]:
+    file = folder / "taker.py"
+    file.write_text(TAKER, encoding="utf-8")
+    return [
+        agent_from_dict({"name": f"t{n}", "strategy": str(file), "params": {"deep": deep}, "limits": BIG}, n + 1)
+        for n in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def overtaking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Depth comes home 250 ms late, prints at once."""
+    folder, made = tmp_path_factory.mktemp("overtaking"), Recording()
+    made.book(0, 5, 5)
+    for n in range(1, 60):
+        made.update(1_000 * n, 1_000 * n + 250, [(LEVEL, BID, 10_000, 5 + n % 7)])
+        for k in range(1, 6):
+            made.update(1_000 * n + 40 * k, 1_000 * n + 40 * k, [(TRADE, ASK, 10_000 - k % 3, 20)])
+    made.stored(folder, "X")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three hundred prints of one venue time that come home late, and an instrument that is not late."""
+    folder, late, prompt = tmp_path_factory.mktemp("two"), Recording(), Recording()
+    late.book(0, 5, 5)
+    prompt.book(0, 5, 5)
+    for n in range(1, 20):
+        for k in range(300):
+            late.update(1_000 * n, 1_000 * n + 50, [(TRADE, ASK, 10_000, 1 + k % 2)])
+        for later in (0, 10):
+            prompt.update(1_000 * n + later, 1_000 * n + later, [(LEVEL, BID, 10_000 - later // 10, 5 + n % 7)])
+    late.stored(folder, "LATE")
+    prompt.stored(folder, "PROMPT")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A book of many levels of one lot, told anew every other second; between them, far levels move."""
+    folder, made = tmp_path_factory.mktemp("deep"), Recording()
+    made.book(0, 400, 1, 1)
+    for n in range(1, 40):
+        if n % 2 == 0:
+            made.book(1_000 * n, 400, 1, 1_000 * n + 1)
+        for k in range(1, 9):
+            made.update(1_000 * n + 100 * k, 1_000 * n + 100 * k + 1, [(LEVEL, BID, 6_000, 1 + k % 3)])
+    made.stored(folder, "DEEP")
+    return folder
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 7, 1_000])
+def test_windows_of_any_size_give_the_same_records(overtaking: Path, tmp_path: Path, rows: int) -> None:
+    agents = makers(tmp_path, "ON_TOUCH | ON_FILL")
+    whole, _ = records(overtaking, wired(overtaking, agents))
+    cut, _ = records(overtaking, wired(overtaking, agents), rows)
+    assert (whole["kind"] == Record.FILL).any(), "no fill, so nothing is tested"
+    assert cut.tobytes() == whole.tobytes()
+
+
+def test_home_waits_for_the_venue_when_there_is_no_room(
+    two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agents = makers(tmp_path, "ON_TOUCH | ON_FILL", instruments=("v:PROMPT",))
+    little, _ = records(two, wired(two, agents))
+    monkeypatch.setattr(venue_state, "UPDATES_ON_THEIR_WAY", 4_096)
+    ample, _ = records(two, wired(two, agents))
+    assert (ample["kind"] == Record.DECISION).sum() > 20, "hardly a decision, so nothing is tested"
+    assert little.tobytes() == ample.tobytes()
