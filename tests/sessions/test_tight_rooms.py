@@ -98,3 +98,28 @@ def test_home_waits_for_the_venue_when_there_is_no_room(
     ample, _ = records(two, wired(two, agents))
     assert (ample["kind"] == Record.DECISION).sum() > 20, "hardly a decision, so nothing is tested"
     assert little.tobytes() == ample.tobytes()
+
+
+def test_markouts_never_overrun_the_journal(deep: Path, tmp_path: Path) -> None:
+    agents = takers(tmp_path, 1, 399)
+    ample, _ = records(deep, wired(deep, agents))
+    assert (ample["kind"] == Record.MARKOUT).sum() > 10_000, "too few markouts to overrun anything"
+    for room in (1, 50):
+        tight = wired(deep, agents)
+        tight.state.engine[0]["journal_room"] = room
+        beyond = 1_024 + len(tight.state.orders)
+        found, most = records(deep, tight)
+        assert most <= room + beyond
+        assert found.tobytes() == ample.tobytes()
+
+
+@pytest.mark.parametrize("triggers", ["ON_TOUCH | ON_TRADE | ON_FILL", "ON_TIMER | ON_FILL"])
+def test_a_journal_of_one_record_changes_nothing(overtaking: Path, two: Path, tmp_path: Path, triggers: str) -> None:
+    for store in (overtaking, two):
+        agents = makers(tmp_path, triggers, 3)
+        ample, _ = records(store, wired(store, agents))
+        tight = wired(store, agents)
+        tight.state.engine[0]["journal_room"] = 1
+        found, _ = records(store, tight)
+        assert (ample["kind"] == Record.MARKOUT).any(), "no markout, so nothing is tested"
+        assert found.tobytes() == ample.tobytes()

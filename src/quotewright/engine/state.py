@@ -39,6 +39,7 @@ ENGINE = np.dtype(
         ("seq", "i8"),  # journal records written so far
         ("keep", "i8"),  # bit k: journal records of kind k are written
         ("journal_rows", "i8"),  # of them, still in the buffer
+        ("journal_room", "i8"),  # how many may be before it must be emptied
         ("outbox_rows", "i8"),
         ("next_timer", "i8"),
         ("next_mark", "i8"),
@@ -191,6 +192,7 @@ def new_state(
     )
     state.keep_alive(features)
     engine = state.engine[0]
+    engine["journal_room"] = journal_rows
     engine["features"] = int(features is not None)
     engine["next_timer"] = NEVER
     engine["next_mark"] = NEVER
@@ -212,11 +214,6 @@ def new_state(
 def journal_margin(legs: int, orders: int) -> int:
     """Rows that one moment of a session may write at most: every order cancelled, every quote refused."""
     return 1024 + orders + legs * (4 * MOST_QUOTES + 16)
-
-
-def journal_room(state: EngineState) -> int:
-    """How many journal rows may be filled before the caller must empty the buffer."""
-    return len(state.journal) - 1 - journal_margin(len(state.legs), len(state.orders))
 
 
 def _timers(legs: Any) -> tuple[Any, Any]:
