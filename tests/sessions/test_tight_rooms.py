@@ -123,3 +123,20 @@ def test_a_journal_of_one_record_changes_nothing(overtaking: Path, two: Path, tm
         found, _ = records(store, tight)
         assert (ample["kind"] == Record.MARKOUT).any(), "no markout, so nothing is tested"
         assert found.tobytes() == ample.tobytes()
+
+
+@pytest.mark.parametrize("triggers", ["ON_TOUCH | ON_TRADE | ON_FILL", "ON_TIMER | ON_FILL"])
+@pytest.mark.parametrize("world", ["", "one"])
+def test_plain_python_beside_compiled_changes_nothing(
+    overtaking: Path, tmp_path: Path, triggers: str, world: str
+) -> None:
+    files = {kind: strategy(tmp_path, "maker", triggers, compiled=kind) for kind in (True, False)}
+
+    def agents(pattern: list[bool]) -> list[AgentSpec]:
+        return [AgentSpec(f"maker-{n}", files[kind], {"seed": 1.0 + n}, world=world) for n, kind in enumerate(pattern)]
+
+    compiled, _ = records(overtaking, wired(overtaking, agents([True] * 5)))
+    assert (compiled["kind"] == Record.FILL).any(), "no fill, so nothing is tested"
+    for pattern in ([False, True, True, False, True], [True, False, False, True, False], [False] * 5):
+        mixed, _ = records(overtaking, wired(overtaking, agents(pattern)))
+        assert mixed.tobytes() == compiled.tobytes()

@@ -30,6 +30,7 @@ from quotewright.risk.limits import LIMITS
 NEVER = 2**63 - 1
 ORDERS_PER_LEG = 2 * MOST_QUOTES + 16
 MARKOUT_RING = 1 << 17
+DECISIONS_AT_ONCE = 2  # of a leg upon one input: an update may move the touch and print a trade
 MEMORY_CELLS = MEMORY_BYTES // 8
 
 ENGINE = np.dtype(
@@ -56,7 +57,8 @@ ENGINE = np.dtype(
         ("markouts_due", "i8", (4,)),  # when the next is due, per horizon; NEVER when none waits
         ("features", "i8"),  # 1: strategies read features, so that updates come home as rows
         ("due_leg", "i8"),  # a leg whose target a strategy in plain Python is to write now; -1: none
-        ("asked", "i8"),  # legs that wait for it
+        ("waiting", "i8"),  # decisions that wait for it, in order
+        ("waited", "i8"),  # of them, those made since
     ],
     align=True,
 )
@@ -78,7 +80,6 @@ LEG = np.dtype(
         ("amend_keeps_priority", "i8"),
         ("order_flags", "i8"),  # flags of every quote
         ("halted", "i8"),
-        ("asked", "i8"),  # its decision waits for another strategy in plain Python
         ("pulled", "i8"),  # quotes are pulled because the book cannot be trusted
         ("position", "i8"),  # position atoms
         ("cash", "i8"),  # money units
@@ -132,6 +133,7 @@ class EngineState(Tables):
     outbox: Any  # MESSAGE[...]
     journal: Any  # JOURNAL[...]; the last row takes what is not kept
     markouts: Any  # MARKOUT[MARKOUT_RING]
+    waiting: Any  # int64[DECISIONS_AT_ONCE × legs]: legs whose decisions wait
     views: Any  # VIEW[1]
     targets: Any  # TARGET[1]
     params: Any  # float64
@@ -180,6 +182,7 @@ def new_state(
         outbox=records(capacity + (count + 1) * (2 * MOST_QUOTES + 1), MESSAGE),
         journal=records(journal_rows + journal_margin(count, capacity) + 1, JOURNAL),
         markouts=records(MARKOUT_RING, MARKOUT),
+        waiting=np.zeros(DECISIONS_AT_ONCE * max(count, 1), np.int64),
         views=records(1, VIEW),
         targets=records(1, TARGET),
         params=np.ascontiguousarray(params, np.float64),
