@@ -63,8 +63,14 @@ def _by_depth(name: str, depth: np.ndarray, seconds: float, tick: float, out: Se
     if len(beyond) < FEWEST:
         out.warnings.append(f"from {name}: {len(beyond)} market orders reach beyond it, too few for a curve")
         return
-    found, reach = np.unique(np.quantile(beyond, SHARES, method="lower")), 0.0
-    edges = np.array([edge for edge in found if edge > reach - 1e-12])
+    least = beyond.min()
+    deeper = beyond[beyond > least * (1 + 1e-9)]
+    if len(deeper) < FEWEST // 3:
+        out.warnings.append(
+            f"from {name}: {len(deeper)} market orders reach beyond {least:.3g} bp, too few for a curve"
+        )
+        return
+    edges = np.unique(np.append(least, np.quantile(deeper, SHARES, method="lower")))
     counts = counts_by_depth(beyond + tick * 1e-6, edges)
     rates, errors = rates_by_depth(counts, seconds)
     traces: list[dict[str, Any]] = [dots("as counted", edges, rates, errors)]
@@ -82,8 +88,9 @@ def _by_depth(name: str, depth: np.ndarray, seconds: float, tick: float, out: Se
         traces.append(line(said, x, one.rate(x)))
     if len(fits) == 2:
         z, p = better_curve(counts, edges, fits["exponential"], fits["power"])
-        nearer = "exponential" if z > 0 else "power law"
-        out.add(f"from {name}: Vuong's z, above 0 for the exponential", z, "", note=f"p = {p:.2g}: {nearer} is nearer")
+        nearer = "the exponential is nearer" if z > 0 else "the power law is nearer"
+        said = nearer if p < 0.05 else "neither is clearly nearer"
+        out.add(f"from {name}: Vuong's z, above 0 for the exponential", z, "", note=f"p = {p:.2g}: {said}")
     looks = shape(counts, edges)
     out.add(f"from {name}: rate left at the deepest edge", looks.left, "share", looks.left_error)
     out.add(f"from {name}: p-value of a convex rate", looks.convexity_p_value, "")

@@ -157,7 +157,9 @@ def _pair(values: np.ndarray, held: np.ndarray, unit: str) -> tuple[float, str, 
 
 
 def _spreads(spread: np.ndarray, held: np.ndarray) -> Figure:
-    top = max(1, int(np.quantile(spread, 0.99)))
+    order = np.argsort(spread)
+    most = np.searchsorted(np.cumsum(held[order]), 0.99 * held.sum())
+    top = max(5, int(spread[order][min(most, len(spread) - 1)]) + 1)
     width = max(1, -(-top // 60))
     counts = np.bincount(np.minimum(spread, top) // width, held)
     x = np.arange(len(counts)) * width

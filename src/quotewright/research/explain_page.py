@@ -28,7 +28,7 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 def write_page(found: Explanation, path: Path) -> None:
     """Write the page; one that was there is replaced in one step. Raises OSError if the folder cannot be written."""
     title = f"{found.name} explained"
-    links = "".join(f'<a href="#{one.key}">{escape(one.title)}</a>' for one in found.sections)
+    links = " ".join(f'<a href="#{one.key}">{escape(one.title)}</a>' for one in found.sections)
     body = (
         f"<h1>{escape(title)}</h1><p>{found.seconds:,.0f} s recorded; dataset {found.dataset[:12]}. "
         "Intervals are of 95 %.</p>"
