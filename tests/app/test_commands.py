@@ -25,7 +25,7 @@ COMMANDS = [
 
 def test_the_commands_are_those_promised() -> None:
     assert {" ".join(command) for command in COMMANDS} == {
-        *("demo", "doctor", "calibrate", "replay", "report", "compare", "strategies", "sweep"),
+        *("demo", "doctor", "calibrate", "replay", "report", "compare", "strategies", "sweep", "explain"),
         *(f"data {name}" for name in ("import", "list", "verify", "book", "export")),
     }
 

@@ -19,6 +19,7 @@ PRINTED = {
     "09_fair_prices.py": ["microprice", "half ticks²/s", "0.1 s", "fair_prices.html"],
     "08_fee_design.py": ["maker  taker", "largest revenue", "fee_design.html"],
     "10_penny_jump.py": ["ours first", "mid less value", "penny_jump.html"],
+    "12_composed_quoter.py": ["`composed` less", "Student's", "transitional"],
     "11_deltas.py": ["turbulent", "precision", "at the touch"],
     "04_exact_money.py": [
         "618376 ticks of 0.1, 7 lots, settled in BTC",

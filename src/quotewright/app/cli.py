@@ -7,7 +7,14 @@ import sys
 import typer
 
 from quotewright import __version__
-from quotewright.app import analysis_commands, data_commands, feature_commands, run_commands, sweep_command
+from quotewright.app import (
+    analysis_commands,
+    data_commands,
+    explain_command,
+    feature_commands,
+    run_commands,
+    sweep_command,
+)
 from quotewright.app.output import EXIT_CODES, err, fail
 from quotewright.domain.errors import QuotewrightError
 
@@ -24,6 +31,7 @@ app.add_typer(data_commands.app, name="data")
 run_commands.register(app)
 sweep_command.register(app)
 analysis_commands.register(app)
+explain_command.register(app)
 app.add_typer(feature_commands.app, name="features")
 
 

@@ -67,14 +67,17 @@ def _drop_impossible(state: Any, leg: int, target: Any) -> None:
 
 @subkernel
 def decide_leg(state: Any, leg: int) -> None:
-    """One decision of one leg, now; quotes are pulled instead if the book cannot be trusted."""
+    """One decision of one leg, now; quotes are pulled instead if the book cannot be trusted.
+
+    While a strategy in plain Python is asked every other decision waits, so that the order stays what it is.
+    """
     mine = state.legs[leg]
     engine = state.engine[0]
     if mine.strategy == -1:
         return
-    if mine.strategy == IN_PYTHON and engine.due_leg >= 0:
-        engine.asked += 1 - mine.asked
-        mine.asked = 1
+    if engine.due_leg >= 0:
+        state.waiting[engine.waiting] = leg
+        engine.waiting += 1
         return
     if mine.halted or not usable(state.touches[mine.instrument]):
         mine.pulled = 1
@@ -144,16 +147,15 @@ def follow_target(state: Any, leg: int) -> None:
 
 @subkernel
 def go_on_deciding(state: Any) -> None:
-    """Follow the target that a strategy in plain Python has written, then ask the next that waits."""
+    """Follow the target that a strategy in plain Python has written, then make the decisions that wait."""
     engine = state.engine[0]
     leg = engine.due_leg
     engine.due_leg = -1
     follow_target(state, leg)
-    if engine.asked > 0:
-        for waiting in range(len(state.legs)):
-            if state.legs[waiting].asked:
-                state.legs[waiting].asked = 0
-                engine.asked -= 1
-                decide_leg(state, waiting)
-                if engine.due_leg >= 0:
-                    return
+    while engine.waited < engine.waiting:
+        engine.waited += 1
+        decide_leg(state, state.waiting[engine.waited - 1])
+        if engine.due_leg >= 0:
+            return
+    engine.waiting = 0
+    engine.waited = 0

@@ -30,6 +30,7 @@ from quotewright.risk.limits import LIMITS
 NEVER = 2**63 - 1
 ORDERS_PER_LEG = 2 * MOST_QUOTES + 16
 MARKOUT_RING = 1 << 17
+DECISIONS_AT_ONCE = 2  # of a leg upon one input: an update may move the touch and print a trade
 MEMORY_CELLS = MEMORY_BYTES // 8
 
 ENGINE = np.dtype(
@@ -39,6 +40,7 @@ ENGINE = np.dtype(
         ("seq", "i8"),  # journal records written so far
         ("keep", "i8"),  # bit k: journal records of kind k are written
         ("journal_rows", "i8"),  # of them, still in the buffer
+        ("journal_room", "i8"),  # how many may be before it must be emptied
         ("outbox_rows", "i8"),
         ("next_timer", "i8"),
         ("next_mark", "i8"),
@@ -55,7 +57,8 @@ ENGINE = np.dtype(
         ("markouts_due", "i8", (4,)),  # when the next is due, per horizon; NEVER when none waits
         ("features", "i8"),  # 1: strategies read features, so that updates come home as rows
         ("due_leg", "i8"),  # a leg whose target a strategy in plain Python is to write now; -1: none
-        ("asked", "i8"),  # legs that wait for it
+        ("waiting", "i8"),  # decisions that wait for it, in order
+        ("waited", "i8"),  # of them, those made since
     ],
     align=True,
 )
@@ -77,7 +80,6 @@ LEG = np.dtype(
         ("amend_keeps_priority", "i8"),
         ("order_flags", "i8"),  # flags of every quote
         ("halted", "i8"),
-        ("asked", "i8"),  # its decision waits for another strategy in plain Python
         ("pulled", "i8"),  # quotes are pulled because the book cannot be trusted
         ("position", "i8"),  # position atoms
         ("cash", "i8"),  # money units
@@ -131,6 +133,7 @@ class EngineState(Tables):
     outbox: Any  # MESSAGE[...]
     journal: Any  # JOURNAL[...]; the last row takes what is not kept
     markouts: Any  # MARKOUT[MARKOUT_RING]
+    waiting: Any  # int64[DECISIONS_AT_ONCE × legs]: legs whose decisions wait
     views: Any  # VIEW[1]
     targets: Any  # TARGET[1]
     params: Any  # float64
@@ -179,6 +182,7 @@ def new_state(
         outbox=records(capacity + (count + 1) * (2 * MOST_QUOTES + 1), MESSAGE),
         journal=records(journal_rows + journal_margin(count, capacity) + 1, JOURNAL),
         markouts=records(MARKOUT_RING, MARKOUT),
+        waiting=np.zeros(DECISIONS_AT_ONCE * max(count, 1), np.int64),
         views=records(1, VIEW),
         targets=records(1, TARGET),
         params=np.ascontiguousarray(params, np.float64),
@@ -191,6 +195,7 @@ def new_state(
     )
     state.keep_alive(features)
     engine = state.engine[0]
+    engine["journal_room"] = journal_rows
     engine["features"] = int(features is not None)
     engine["next_timer"] = NEVER
     engine["next_mark"] = NEVER
@@ -212,11 +217,6 @@ def new_state(
 def journal_margin(legs: int, orders: int) -> int:
     """Rows that one moment of a session may write at most: every order cancelled, every quote refused."""
     return 1024 + orders + legs * (4 * MOST_QUOTES + 16)
-
-
-def journal_room(state: EngineState) -> int:
-    """How many journal rows may be filled before the caller must empty the buffer."""
-    return len(state.journal) - 1 - journal_margin(len(state.legs), len(state.orders))
 
 
 def _timers(legs: Any) -> tuple[Any, Any]:

@@ -51,6 +51,8 @@ def on_timer(state: Any) -> None:
     while more:
         if engine.next_markout <= engine.now:
             markouts_until(state, engine.now)
+            if engine.next_markout <= engine.now:
+                break
         more = _marks_due(state) or _decision_due(state)
         if not engine.together or engine.due_leg >= 0:
             break
@@ -85,11 +87,12 @@ def _decision_due(state: Any) -> bool:
 def markouts_until(state: Any, until: int) -> None:
     """Write the markouts due up to `until`, at the mids known now, as of when each was due.
 
-    They change nothing but the journal, so whoever drives the step may leave them until the mid is about to change.
+    They change nothing but the journal, so whoever drives the step may leave them until the mid is about to change. It
+    stops when the journal must be emptied; then nothing later may happen before the rest is written.
     """
     engine = state.engine[0]
     now = engine.now
-    while engine.next_markout <= until:
+    while engine.next_markout <= until and engine.journal_rows < engine.journal_room:
         h = 0
         while engine.markouts_due[h] != engine.next_markout:
             h += 1

@@ -40,7 +40,7 @@ def write_study(title: str, figures: Sequence[Figure], path: Path) -> None:
         for i, figure in enumerate(figures)
     )
     draws = "\n".join(
-        f"Plotly.newPlot('figure{i}',{_json(list(figure.data))},{_json({**LAYOUT, **figure.layout})},"
+        f"Plotly.newPlot('figure{i}',{plain_json(list(figure.data))},{plain_json({**LAYOUT, **figure.layout})},"
         "{responsive:true,displaylogo:false});"
         for i, figure in enumerate(figures)
     )
@@ -55,7 +55,7 @@ def write_study(title: str, figures: Sequence[Figure], path: Path) -> None:
     unfinished.replace(path)
 
 
-def _json(value: Any) -> str:
+def plain_json(value: Any) -> str:
     """JSON that may stand inside a script element; what is not finite is a gap."""
     return json.dumps(_plain(value), separators=(",", ":")).replace("</", "<\\/")
 

@@ -17,7 +17,7 @@ from quotewright.domain.errors import InputError
 from quotewright.domain.events import Kind
 from quotewright.domain.journal import JOURNAL
 from quotewright.domain.kernel import as_records
-from quotewright.engine.state import NEVER, journal_room
+from quotewright.engine.state import NEVER
 from quotewright.engine.step import on_end
 from quotewright.features.settings import FeatureSettings
 from quotewright.features.slots import catalogue_hash
@@ -118,7 +118,6 @@ def run(
     """Drive the loop over windows of the feed; returns first and last home time (ns)."""
     state, venue = wired.state, wired.venue
     engine = state.engine[0]
-    room = journal_room(state)
     last = 0
     for window in feed:
         venue.venue[0]["exch_next"] = 0
@@ -136,9 +135,9 @@ def run(
             else:
                 _empty_journal(wired, journal)
             if mode == NOWHERE:
-                status = repeat_window(state, venue, local, until, room)
+                status = repeat_window(state, venue, local, until)
             else:
-                status = run_window(state, venue, exch, local, until, room)
+                status = run_window(state, venue, exch, local, until)
         _empty_journal(wired, journal)
         if status != DONE:
             raise_for_status(status)

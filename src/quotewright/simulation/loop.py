@@ -76,6 +76,16 @@ def _next_home(vs: Any, exch: Any, local: Any) -> int:
 
 
 @inlined
+def _must_empty(state: Any, now: int) -> bool:
+    """Write the markouts due before `now`; True if the journal has no room for all of them."""
+    engine = state.engine[0]
+    if now <= engine.next_markout:
+        return False
+    markouts_until(state, now - 1)
+    return now > engine.next_markout
+
+
+@inlined
 def _take_home(state: Any, vs: Any, number: int, local: Any, at: int) -> bool:
     """Take in the next update of one way home; True if it made something due. Its rows begin at `at`, where wanted."""
     engine = state.engine[0]
@@ -83,8 +93,6 @@ def _take_home(state: Any, vs: Any, number: int, local: Any, at: int) -> bool:
     way = vs.ways[number]
     update = vs.updates[number * venue.ring + (way.head & (venue.ring - 1))]
     way.head += 1
-    if update.local_ts > engine.next_markout:
-        markouts_until(state, update.local_ts - 1)
     written = engine.seq
     if engine.start == 0:
         engine.now = update.local_ts
@@ -105,7 +113,7 @@ def _take_home(state: Any, vs: Any, number: int, local: Any, at: int) -> bool:
 def home_until(state: Any, vs: Any, local: Any, limit: int, watching: bool) -> int:
     """Take in updates at home up to `limit`, or to the first that makes something due; returns how many.
 
-    Nothing can become due while nobody is `watching`.
+    Nothing can become due while nobody is `watching`. It ends early where the journal must be emptied first.
     """
     venue = vs.venue[0]
     taken = 0
@@ -116,31 +124,38 @@ def home_until(state: Any, vs: Any, local: Any, limit: int, watching: bool) -> i
             head = way.head
             tail = way.tail
             last = venue.ring - 1
-            engine = state.engine[0]
             while head < tail and vs.updates[head & last].local_ts <= limit:
                 update = vs.updates[head & last]
-                if update.local_ts > engine.next_markout:
-                    markouts_until(state, update.local_ts - 1)
+                if _must_empty(state, update.local_ts):
+                    break
                 take_update(state.touches[update.instrument], update)
                 rows += update.rows
                 head += 1
             taken = head - way.head
             way.head = head
-            engine.events += rows
+            state.engine[0].events += rows
             return taken
-        while way.head < way.tail and vs.updates[way.head & (venue.ring - 1)].local_ts <= limit:
+        while way.head < way.tail:
+            at_home = vs.updates[way.head & (venue.ring - 1)].local_ts
+            if at_home > limit or _must_empty(state, at_home):
+                break
             taken += 1
             if _take_home(state, vs, 0, local, 0):
                 break
         return taken
     while venue.local_next < len(local) and local[venue.local_next].local_ts <= limit:
         first = venue.local_next
+        if _must_empty(state, local[first].local_ts):
+            break
         at = first
         while not local[at]["flags"] & LAST:
             at += 1
+        number = way_of(venue.one_order, local[at].instrument, local[at].kind)
+        if vs.ways[number].head == vs.ways[number].tail:  # the venue has yet to apply it
+            break
         venue.local_next = at + 1
         taken += 1
-        if _take_home(state, vs, way_of(venue.one_order, local[at].instrument, local[at].kind), local, first):
+        if _take_home(state, vs, number, local, first):
             break
     return taken
 
@@ -155,7 +170,7 @@ def _is_quiet(vs: Any) -> bool:
 
 
 @inlined
-def _take_answers(state: Any, vs: Any, moment: int, journal_room: int) -> int:
+def _take_answers(state: Any, vs: Any, moment: int) -> int:
     """Take in the responses that arrive now, up to one that makes the engine send or ask something."""
     engine = state.engine[0]
     responses = vs.flights[RESPONSES]
@@ -163,17 +178,16 @@ def _take_answers(state: Any, vs: Any, moment: int, journal_room: int) -> int:
     while responses.due == moment and status == OK and engine.outbox_rows == 0 and engine.due_leg < 0:
         slot = take_next(responses, vs.responses, vs.response_heap)
         status = on_response(state, vs.responses[slot])
-        if engine.journal_rows >= journal_room:
+        if engine.journal_rows >= engine.journal_room:
             break
     return status
 
 
 @kernel
-def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int, journal_room: int) -> int:
+def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int) -> int:
     """Process everything before `until`; returns DONE, another of the codes above, or an error status.
 
-    `exch` and `local` hold the window's rows by venue time and by home time. `journal_room` is how many
-    journal rows may be filled before the caller must empty the buffer.
+    `exch` and `local` hold the window's rows by venue time and by home time.
     """
     engine = state.engine[0]
     venue = vs.venue[0]
@@ -184,7 +198,7 @@ def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int, journal_r
     while True:
         if engine.due_leg >= 0:
             return ASK_PYTHON
-        if engine.journal_rows >= journal_room:
+        if engine.journal_rows >= engine.journal_room:
             return EMPTY_JOURNAL
         if engine.outbox_rows > 0:
             status = _send_outbox(state, vs)
@@ -200,7 +214,8 @@ def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int, journal_r
         if status == STOPPED:
             continue
         if status == NO_ROOM:
-            if home_until(state, vs, local, min(moment, venue.time), watching) == 0:
+            taken = home_until(state, vs, local, min(moment, venue.time), watching)
+            if taken == 0 and engine.journal_rows < engine.journal_room:
                 return MORE_ROOM
             continue
         if status != REACHED:
@@ -214,24 +229,21 @@ def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int, journal_r
             continue
         if home_until(state, vs, local, moment, watching) > 0 and watching:
             continue
-        if engine.next_markout < moment:
-            markouts_until(state, moment - 1)
-            if engine.journal_rows >= journal_room:
-                continue
+        if _must_empty(state, moment) or engine.journal_rows >= engine.journal_room:
+            continue
         engine.now = moment
         if responses.due == moment:
-            status = _take_answers(state, vs, moment, journal_room)
+            status = _take_answers(state, vs, moment)
             if status != OK:
                 return status
         elif engine.next_timer == moment:
             on_timer(state)
-        elif moment == until - 1:
-            markouts_until(state, moment)
+        elif moment == until - 1 and not _must_empty(state, until):
             return DONE
 
 
 @kernel
-def repeat_window(state: Any, vs: Any, local: Any, until: int, journal_room: int) -> int:
+def repeat_window(state: Any, vs: Any, local: Any, until: int) -> int:
     """Process everything at home before `until`, with responses that are already known; commands go nowhere."""
     engine = state.engine[0]
     venue = vs.venue[0]
@@ -241,7 +253,7 @@ def repeat_window(state: Any, vs: Any, local: Any, until: int, journal_room: int
     while True:
         if engine.due_leg >= 0:
             return ASK_PYTHON
-        if engine.journal_rows >= journal_room:
+        if engine.journal_rows >= engine.journal_room:
             return EMPTY_JOURNAL
         engine.outbox_rows = 0
         at_home = local[venue.local_next].local_ts if venue.local_next < len(local) else NEVER

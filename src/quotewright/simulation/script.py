@@ -13,7 +13,7 @@ from quotewright.domain.instrument import INSTRUMENT, Instrument
 from quotewright.domain.journal import JOURNAL
 from quotewright.domain.kernel import as_records
 from quotewright.engine.functions import no_functions
-from quotewright.engine.state import LEG, NEVER, journal_room, new_state
+from quotewright.engine.state import LEG, NEVER, new_state
 from quotewright.risk.limits import LIMITS
 from quotewright.simulation.flight import MESSAGES, send_off
 from quotewright.simulation.loop import DONE, EMPTY_JOURNAL, MORE_ROOM, run_window
@@ -97,12 +97,11 @@ def run_script(
     venue.venue[0]["one_order"] = int(exch is local)
     _queue_messages(venue, messages, ids, count)
     journal: list[npt.NDArray[Any]] = []
-    room = journal_room(state)
     status = EMPTY_JOURNAL
     while status in (EMPTY_JOURNAL, MORE_ROOM):
         if status == MORE_ROOM:
             make_room_for_updates(venue)
-        status = run_window(state, venue, as_records(exch), as_records(local), NEVER, room)
+        status = run_window(state, venue, as_records(exch), as_records(local), NEVER)
         rows = int(state.engine[0]["journal_rows"])
         journal.append(np.array(state.journal[:rows], dtype=JOURNAL))
         state.engine[0]["journal_rows"] = 0

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from quotewright.domain.errors import InputError
 from quotewright.domain.strategy import Strategy
-from quotewright.strategies import avellaneda_stoikov, glft, ladder, penny_jump, symmetric
+from quotewright.strategies import avellaneda_stoikov, composed, glft, ladder, penny_jump, symmetric
 
 CATALOGUE: dict[str, Strategy] = {
-    module.STRATEGY.name: module.STRATEGY for module in (symmetric, avellaneda_stoikov, glft, ladder, penny_jump)
+    module.STRATEGY.name: module.STRATEGY
+    for module in (symmetric, avellaneda_stoikov, glft, ladder, penny_jump, composed)
 }
 
 
