@@ -143,3 +143,11 @@ def test_a_limit_that_64_bits_cannot_count_is_refused_by_name(name: str) -> None
 def test_what_the_gate_adds_up_fits_whatever_the_limits(instrument: Instrument) -> None:
     limits = RiskProfile(max_position=9e14, max_order=9e14).to_limits(instrument, 2 * 60_000)
     assert 2 * max(limits["max_position"], limits["max_order_qty"]) * instrument.atoms_per_lot < 2**63
+
+
+def test_a_message_budget_that_64_bits_cannot_count_is_refused_by_name() -> None:
+    with pytest.raises(InputError, match=r"limits.message_burst.*at most 4.612e\+11"):
+        RiskProfile(message_burst=1e12).to_limits(SPOT, 2 * 60_000)
+    with pytest.raises(InputError, match=r"limits.messages_per_second.*at least 2.168e-10"):
+        RiskProfile(messages_per_second=1e-12).to_limits(SPOT, 2 * 60_000)
+    assert RiskProfile(message_burst=4.6e11).to_limits(SPOT, 2 * 60_000)["message_burst"] < 2**62

@@ -75,12 +75,24 @@ class RiskProfile:
         def money(name: str) -> int:
             return whole(name, 1 / money_of_quote, MOST // 2)
 
+        def budget(name: str, messages: float, fix: str) -> int:
+            found = int(1e9 * messages / self.messages_per_second)
+            if found > MOST // 2:  # it is added to the time of day
+                raise InputError(f"limits.{name}", getattr(self, name), fix)
+            return max(1, found)
+
+        most_seconds = MOST // 2 / 1e9
+        slowest = f"is too few to count: at least {1 / most_seconds:.4g}"
+        largest_burst = (
+            f"is more than {instrument.name} can count: at most {most_seconds * self.messages_per_second:.4g}"
+        )
+
         return {
             "max_position": lots("max_position"),
             "max_order_qty": lots("max_order"),
             "max_open_notional": money("max_open"),
             "price_band": max(1, int(self.price_band * 10_000)),
-            "message_interval": max(1, int(1e9 / self.messages_per_second)),
-            "message_burst": max(1, int(1e9 * self.message_burst / self.messages_per_second)),
+            "message_interval": budget("messages_per_second", 1, slowest),
+            "message_burst": budget("message_burst", self.message_burst, largest_burst),
             "max_loss": money("max_loss"),
         }
