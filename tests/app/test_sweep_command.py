@@ -11,6 +11,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from quotewright.app.sweep_command import _sets
+from quotewright.domain.errors import InputError
+
 MARKET = "synthetic:BTCUSDT"
 
 
@@ -137,3 +140,11 @@ def test_what_makes_no_sense_is_refused_by_field(
     assert result.code == 2
     assert result.json()["error"]["field"] == field
     assert not (tmp_path / "out").exists(), "nothing is written before everything is checked"
+
+
+def test_no_sets_and_too_many_ways_to_give_them_say_what_to_do() -> None:
+    with pytest.raises(InputError, match="--random 100 --range") as caught:
+        _sets(None, [], None, [], None, 0)
+    assert caught.value.value == "nothing"
+    with pytest.raises(InputError, match=r"--grid and --random.*give only one"):
+        _sets(None, ["gamma=1,2"], 3, [], None, 0)

@@ -117,8 +117,12 @@ def _sets(
     from quotewright.sessions.sweep_sets import read_sets
     from quotewright.strategies.catalogue import find
 
-    if (bool(grid), random is not None, file is not None).count(True) != 1:
-        raise InputError("grid", "", "give either --grid, or --random with --range, or --sets")
+    given = [name for name, has in (("--grid", grid), ("--random", random is not None), ("--sets", file)) if has]
+    if not given:
+        fix = "say which to try: --grid gamma=0.05,0.1,0.2, or --random 100 --range gamma=0.01:1, or --sets FILE"
+        raise InputError("grid", "nothing", fix)
+    if len(given) > 1:
+        raise InputError("grid", " and ".join(given), "give only one of them")
     if ranges and random is None:
         raise InputError("range", ranges[0], "needs --random: how many sets to draw")
     if file is not None:
