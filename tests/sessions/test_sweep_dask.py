@@ -158,6 +158,14 @@ class _Future:
         return self._result
 
 
+class _LostClient:
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def cancel(self, _: object) -> None:
+        raise self._error
+
+
 def test_errors_of_workers_are_raised_as_what_they_were(swept_store: Store) -> None:
     from quotewright.sessions.sweep_dask import _checked
 
@@ -174,6 +182,9 @@ def test_errors_of_workers_are_raised_as_what_they_were(swept_store: Store) -> N
     for lost in (FutureCancelledError("sweep-1", "scheduler-connection-lost"), CommClosedError("closed")):
         with pytest.raises(HaltError, match="same command"):
             engine._gathered(_Future(lost))  # pyright: ignore
+        engine._let_go(_LostClient(lost), [])  # it does not hide what was lost
+    with pytest.raises(FileNotFoundError):
+        engine._gathered(_Future(FileNotFoundError("of a worker")))  # not the scheduler's end
 
 
 def test_a_scheduler_that_is_not_there_is_an_input_error(swept_store: Store, tmp_path: Path, monkeypatch: Any) -> None:

@@ -85,7 +85,7 @@ class DaskCluster:
                     del coming[future]
                     future.release()
             finally:
-                client.cancel(list(coming))
+                self._let_go(client, list(coming))
 
     def _connected(self) -> Any:
         try:
@@ -109,6 +109,13 @@ class DaskCluster:
                 f"the scheduler at {self._address} was lost ({error}); what is done is kept: start it again, then "
                 "the same command"
             ) from error
+
+    def _let_go(self, client: Any, futures: list[Any]) -> None:
+        """Cancel what nobody waits for any more; a scheduler that was lost has forgotten it already."""
+        try:
+            client.cancel(futures)
+        except (CancelledError, OSError):
+            return
 
     def _task(self, plan: Plan, chunk: Chunk) -> Task:
         dataset = self._datasets[chunk.dataset]
