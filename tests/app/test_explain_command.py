@@ -65,6 +65,14 @@ def test_labels_of_orders_are_held_to_the_truth(found: Explanation) -> None:
         assert (numbers["recall of 'traded' against the orders"].value or 0) > 0.9
 
 
+def test_measures_of_volatility_agree(found: Explanation) -> None:
+    numbers = next(one for one in found.sections if one.key == "volatility").numbers
+    values = [n.value for n in numbers if n.name.startswith("volatility, ")]
+    assert len(values) == 6
+    assert all(value is not None for value in values)
+    assert max(v or 0 for v in values) < 4 * min(v or 0 for v in values)
+
+
 def test_the_command_writes_page_and_numbers(cli: Any, market: tuple[Path, str], tmp_path: Path) -> None:
     folder, name = market
     result = cli("explain", name, "--store", folder, "--out", tmp_path / "out", "--json")

@@ -98,7 +98,7 @@ def _by_depth(name: str, depth: np.ndarray, seconds: float, tick: float, out: Se
         out.warnings.append(f"from {name}: the rate is flat somewhere; it should fall with every depth")
     if looks.convexity_p_value < LEVEL:
         out.warnings.append(f"from {name}: the rate is not convex (p = {looks.convexity_p_value:.1g}): A and k mislead")
-    positive = {"type": "log"}
+    positive = {"type": "log", "exponentformat": "power"}
     out.figures.append(
         Figure(
             f"Market orders of both sides that reach at least a depth from {name}, with 95 % intervals and fits.",

@@ -28,6 +28,7 @@ FEWEST = 30  # intervals
 LEVELS = 5
 BUCKETS = 200
 WINDOW = 50
+IN_A_BUCKET = 10  # prints, on average
 
 
 def impact(rec: Recording, out: Section) -> None:
@@ -106,10 +107,14 @@ def _tape(rec: Recording, changes: np.ndarray, edges: np.ndarray, width: int, ou
     at = thinned(len(times))
     fading = trade_flow(trade_flow_state(), times, side, lots, 10 * SECOND)
     traces = [line("imbalance of trades, half-life 10 s", x[at], fading[at])]
-    bucket = max(1, int(lots.sum() // BUCKETS))
-    found = vpin(vpin_state(), np.where(side > 0, lots, 0), np.where(side < 0, lots, 0), bucket, WINDOW)
-    if np.isfinite(found).any():
-        bucketed = f"{WINDOW} buckets of {bucket * rec.lot:g} {rec.quantity}; overlapping, so no error is given"
+    buckets = min(BUCKETS, len(rows) // IN_A_BUCKET)
+    window = min(WINDOW, buckets // 2)
+    if window < 5:
+        out.warnings.append(f"{len(rows)} prints are too few for buckets of volume: no VPIN")
+    else:
+        bucket = max(1, int(lots.sum() // buckets))
+        found = vpin(vpin_state(), np.where(side > 0, lots, 0), np.where(side < 0, lots, 0), bucket, window)
+        bucketed = f"{window} buckets of {bucket * rec.lot:g} {rec.quantity}; overlapping, so no error is given"
         out.add("VPIN, mean", float(np.nanmean(found)), "0 to 1", note=bucketed)
         out.add("VPIN, last", float(found[-1]), "0 to 1")
         traces.append(line("VPIN", x[at], found[at]))

@@ -35,6 +35,7 @@ HORIZONS = (1.0, 10.0, 30.0)
 CUTS = (0.0, 1.0, 5.0)
 TYPICAL = 40  # grid lots in the usual queue
 BLOCK = 10 * SECOND
+SHARED = "orders share prints: too narrow an interval"
 
 
 def queue(rec: Recording, out: Section) -> None:
@@ -84,7 +85,7 @@ def _curve(level: int, found: Fates, out: Section) -> list[dict]:
     for horizon in HORIZONS:
         if horizon <= curve.followed:
             value, low, high = curve.filled_by(horizon)
-            out.between(f"filled within {horizon:g} s, back of {name}", value, low, high, "probability")
+            out.between(f"filled within {horizon:g} s, back of {name}", value, low, high, "probability", SHARED)
     if not len(curve.seconds):
         return []
     colour = ("#0b68cb", "#c2410c", "#2f855a")[LEVELS.index(level)]

@@ -83,11 +83,11 @@ def _ranges(times: np.ndarray, mid2: np.ndarray, out: Section) -> None:
     if bars < 10:
         out.warnings.append(f"{bars} bars of {BAR} s: no volatility by ranges")
         return
-    logs = np.log(mid2) * 1e4
-    opened, closed = logs[place[:-1]], logs[place[1:]]
+    prices = mid2.astype(float)
+    opened, closed = prices[place[:-1]], prices[place[1:]]
     high, low = opened.copy(), opened.copy()
     for k in range(bars):
-        inside = logs[starts[k] : starts[k + 1]]
+        inside = prices[starts[k] : starts[k + 1]]
         if len(inside):
             high[k], low[k] = max(opened[k], inside.max()), min(opened[k], inside.min())
     rows = (
@@ -96,7 +96,7 @@ def _ranges(times: np.ndarray, mid2: np.ndarray, out: Section) -> None:
         ("Rogers–Satchell", volatility.rogers_satchell(opened, high, low, closed)),
     )
     for name, found in rows:
-        out.add(f"volatility, {name}, {BAR} s bars", *_a_second(found.value / BAR, found.error / BAR))
+        out.add(f"volatility, {name}, {BAR} s bars", *_a_second(found.value / BAR * 1e8, found.error / BAR * 1e8))
 
 
 def _bounce(rec: Recording, out: Section) -> None:
@@ -239,6 +239,8 @@ def features(rec: Recording, out: Section) -> None:
         "the features' settings are plain: only the usual touch, spread and volume were taken from this recording; no "
         "micro-price chain, filter noise or regime thresholds were learned for them"
     )
+    if rec.l3:
+        out.warnings.append("orders are recorded one by one: the imbalances of posts, cancels and deals stay 0 here")
     at = thinned(len(found.times), 800)
     x = rec.since(found.times)[at]
     for half in (SHOWN[:4], SHOWN[4:]):
