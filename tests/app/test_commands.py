@@ -26,7 +26,8 @@ COMMANDS = [
 def test_the_commands_are_those_promised() -> None:
     assert {" ".join(command) for command in COMMANDS} == {
         *("demo", "doctor", "calibrate", "replay", "report", "compare", "strategies", "sweep", "explain"),
-        *(f"data {name}" for name in ("import", "list", "verify", "book", "export")),
+        *(f"data {name}" for name in ("import", "list", "verify", "unpack", "book", "export")),
+        *(f"features {name}" for name in ("list", "fit")),
     }
 
 
@@ -70,7 +71,7 @@ def test_demo_json_has_the_form_that_others_rely_on(demo: Path, cli: Any) -> Non
 
 def test_text_and_json_of_strategies(cli: Any) -> None:
     listed = cli("strategies", "--json").json()
-    assert list(listed) == ["symmetric", "avellaneda_stoikov", "glft", "ladder", "penny_jump"]
+    assert list(listed) == ["symmetric", "avellaneda_stoikov", "glft", "ladder", "penny_jump", "composed"]
     for name in listed:
         schema = cli("strategies", name, "--json").json()
         assert schema["title"] == name

@@ -140,3 +140,22 @@ def test_plain_python_beside_compiled_changes_nothing(
     for pattern in ([False, True, True, False, True], [True, False, False, True, False], [False] * 5):
         mixed, _ = records(overtaking, wired(overtaking, agents(pattern)))
         assert mixed.tobytes() == compiled.tobytes()
+
+
+def test_what_one_taker_may_do_many_may_do_together(deep: Path, tmp_path: Path) -> None:
+    """Thirty agents take from 399 levels each, far more than one agent's share of the table of taken levels."""
+    alone, _ = records(deep, wired(deep, takers(tmp_path, 1, 399)))
+    many, _ = records(deep, wired(deep, takers(tmp_path, 30, 399)))
+    fills = int((alone["kind"] == Record.FILL).sum())
+    assert fills > 5_000
+    for agent in (0, 17, 29):
+        mine, own = many[many["agent"] == agent], alone[alone["agent"] == 0]
+        for field in ("ts", "kind", "price", "qty", "cash", "position"):
+            assert (mine[field] == own[field]).all(), field
+
+
+def test_there_is_room_for_what_every_order_may_have_under_way(deep: Path, tmp_path: Path) -> None:
+    for count in (1, 40):
+        made = wired(deep, takers(tmp_path, count, 10))
+        for flight in made.venue.flights:
+            assert int(flight["ring"]) >= 4 * len(made.state.orders)

@@ -159,13 +159,17 @@ def send_cancel(state: Any, leg: int, slot: int) -> None:
 
 @subkernel
 def send_amend(state: Any, leg: int, slot: int, total: int) -> None:
-    """Ask for a smaller total quantity in place; an amend only ever lowers risk, so only the rate can refuse it."""
+    """Ask for a smaller total quantity in place; an amend only ever lowers risk, so only the rate can refuse it.
+
+    Then the order is cancelled, as a cancel always passes: too much must not stay because too much was said.
+    """
     mine = state.legs[leg]
     order = state.orders[slot]
     engine = state.engine[0]
     budget = spend_message(state.limits[leg], mine.budget_until, engine.now)
     if budget < 0:
         refuse(state, leg, order.side, order.price, total, MESSAGE_RATE)
+        send_cancel(state, leg, slot)
         return
     mine.budget_until = budget
     order.amending = 1

@@ -11,7 +11,7 @@ from quotewright.domain.quotes import ON_FILL
 from quotewright.engine.commands import cancel_all
 from quotewright.engine.decide import decide_leg
 from quotewright.engine.record import next_record
-from quotewright.engine.state import MARKOUT_RING, NEVER
+from quotewright.engine.state import NEVER
 from quotewright.market.levels import OK
 from quotewright.orders.states import OPEN, PENDING, release_order
 from quotewright.risk.gate import loss_reached
@@ -129,9 +129,9 @@ def _await_markouts(state: Any, response: Any) -> int:
     engine = state.engine[0]
     if not (engine.keep >> MARKOUT) & 1:
         return OK
-    if engine.markouts_in - engine.markouts_out[3] >= MARKOUT_RING:
+    if engine.markouts_in - engine.markouts_out[3] >= len(state.markouts):
         return MARKOUTS_FULL
-    entry = state.markouts[engine.markouts_in % MARKOUT_RING]
+    entry = state.markouts[engine.markouts_in % len(state.markouts)]
     engine.markouts_in += 1
     entry.ts = engine.now
     entry.number = engine.fills

@@ -29,7 +29,8 @@ from quotewright.risk.limits import LIMITS
 
 NEVER = 2**63 - 1
 ORDERS_PER_LEG = 2 * MOST_QUOTES + 16
-MARKOUT_RING = 1 << 17
+MARKOUT_RING = 1 << 17  # fills of a leg within the longest horizon
+MARKOUT_LEGS = 64  # legs for which there is room to do that at once; untouched rows cost no memory
 DECISIONS_AT_ONCE = 2  # of a leg upon one input: an update may move the touch and print a trade
 MEMORY_CELLS = MEMORY_BYTES // 8
 
@@ -132,7 +133,7 @@ class EngineState(Tables):
     actions: Any  # ACTION[...]
     outbox: Any  # MESSAGE[...]
     journal: Any  # JOURNAL[...]; the last row takes what is not kept
-    markouts: Any  # MARKOUT[MARKOUT_RING]
+    markouts: Any  # MARKOUT[…], a ring
     waiting: Any  # int64[DECISIONS_AT_ONCE × legs]: legs whose decisions wait
     views: Any  # VIEW[1]
     targets: Any  # TARGET[1]
@@ -181,7 +182,7 @@ def new_state(
         actions=records(2 * ORDERS_PER_LEG + 2 * MOST_QUOTES, ACTION),
         outbox=records(capacity + (count + 1) * (2 * MOST_QUOTES + 1), MESSAGE),
         journal=records(journal_rows + journal_margin(count, capacity) + 1, JOURNAL),
-        markouts=records(MARKOUT_RING, MARKOUT),
+        markouts=records(MARKOUT_RING * min(max(count, 1), MARKOUT_LEGS), MARKOUT),
         waiting=np.zeros(DECISIONS_AT_ONCE * max(count, 1), np.int64),
         views=records(1, VIEW),
         targets=records(1, TARGET),

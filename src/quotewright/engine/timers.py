@@ -9,7 +9,7 @@ from quotewright.domain.kernel import subkernel
 from quotewright.engine.decide import decide_leg
 from quotewright.engine.record import next_record
 from quotewright.engine.responses import check_loss
-from quotewright.engine.state import MARKOUT_RING, NEVER
+from quotewright.engine.state import NEVER
 from quotewright.market.book import usable
 from quotewright.orders.states import OPEN
 
@@ -97,7 +97,7 @@ def markouts_until(state: Any, until: int) -> None:
         while engine.markouts_due[h] != engine.next_markout:
             h += 1
         engine.now = engine.next_markout
-        entry = state.markouts[engine.markouts_out[h] % MARKOUT_RING]
+        entry = state.markouts[engine.markouts_out[h] % len(state.markouts)]
         row = state.journal[next_record(state, entry.leg, MARKOUT)]
         row.ref = entry.number
         row.qty = HORIZONS[h]
@@ -107,7 +107,7 @@ def markouts_until(state: Any, until: int) -> None:
         engine.markouts_out[h] += 1
         due = NEVER
         if engine.markouts_out[h] < engine.markouts_in:
-            due = state.markouts[engine.markouts_out[h] % MARKOUT_RING].ts + HORIZONS[h]
+            due = state.markouts[engine.markouts_out[h] % len(state.markouts)].ts + HORIZONS[h]
         engine.markouts_due[h] = due
         first = min(engine.markouts_due[0], engine.markouts_due[1])
         engine.next_markout = min(first, min(engine.markouts_due[2], engine.markouts_due[3]))

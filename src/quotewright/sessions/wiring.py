@@ -50,7 +50,7 @@ def wire(
     seed: int,
     mark_interval_ns: int,
     told: Callable[[str], None] | None = None,
-    in_flight: int = 65_536,
+    in_flight: int = 0,
     keep: int = KEEP_ALL,
     features: Mapping[str, FeatureSettings] | None = None,
 ) -> Wired:

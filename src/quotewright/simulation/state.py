@@ -21,8 +21,10 @@ POWER = 2
 LOG = 3
 QUEUE_MODELS = {"risk-averse": RISK_AVERSE, "proportional": PROPORTIONAL, "power": POWER, "log": LOG}
 
-TAKEN_MOST = 4096
+TAKEN_MOST = 4096  # levels that a world may have emptied at once
 PLACES = 4096
+IN_FLIGHT_LEAST = 65_536
+IN_FLIGHT_A_SLOT = 4  # a place, a cancel and what is sent before they are answered
 UPDATES_ON_THEIR_WAY = 128  # to begin with, for each stream; a power of two
 
 VENUE = np.dtype(
@@ -39,7 +41,8 @@ VENUE = np.dtype(
         ("placed", "i8"),  # our orders ever accepted
         ("trades", "i8"),  # stamps the worlds' scratch fields
         ("taken", "i8"),  # rows in use of the taken table
-        ("free_taken", "i8"),
+        ("taken_used", "i8"),  # rows of it ever used: those behind cost no memory
+        ("free_taken", "i8"),  # of these; -1 when there is none
         ("free_level", "i8"),
         ("free_cohort", "i8"),
         ("queue_model", "i8"),
@@ -167,7 +170,7 @@ class VenueState(Tables):
     legs: Any  # VENUE_LEG[legs]
     accounts: Any  # ACCOUNT[worlds × instruments in use]
     worlds: Any  # WORLD[worlds]
-    taken: Any  # TAKEN[TAKEN_MOST]
+    taken: Any  # TAKEN[TAKEN_MOST × worlds]
     flights: Any  # FLIGHT[2]: messages, responses
     messages: Any  # MESSAGE[...]
     message_heap: Any  # int64[...]
@@ -201,13 +204,16 @@ def new_venue(
     queue_model: int = RISK_AVERSE,
     power: float = 2.0,
     seed: int = 0,
-    in_flight: int = 65_536,
+    in_flight: int = 0,
 ) -> VenueState:
-    """A fresh venue for `legs` given as (world, instrument); `slots` is the sender's number of order slots."""
+    """A fresh venue for `legs` given as (world, instrument); `slots` is the sender's number of order slots.
+
+    `in_flight` is how many messages, and how many responses, may be under way at once; 0: enough for so many slots.
+    """
     count = len(instruments)
     ways = count * len(STREAMS)
     accounts = {pair: index for index, pair in enumerate(dict.fromkeys(legs))}
-    ring = 1 << max(4, (in_flight - 1).bit_length())
+    ring = 1 << max(4, ((in_flight or IN_FLIGHT_LEAST + IN_FLIGHT_A_SLOT * slots) - 1).bit_length())
     state = VenueState(
         venue=records(1, VENUE),
         books=records(count, BOOK),
@@ -224,7 +230,7 @@ def new_venue(
         legs=records(max(len(legs), 1), VENUE_LEG),
         accounts=records(max(len(accounts), 1), ACCOUNT),
         worlds=records(max([w for w, _ in legs], default=0) + 1, WORLD),
-        taken=records(TAKEN_MOST, TAKEN),
+        taken=records(TAKEN_MOST * (max([w for w, _ in legs], default=0) + 1), TAKEN),
         flights=records(2, FLIGHT),
         messages=records(2 * ring, MESSAGE),
         message_heap=np.arange(ring, 2 * ring),
@@ -240,7 +246,8 @@ def new_venue(
     venue["power"] = power
     venue["seed"] = seed
     venue["recorded_latency"] = int(len(latency.at) > 0)
-    for slab in (state.own_levels, state.cohorts, state.taken):
+    venue["free_taken"] = -1
+    for slab in (state.own_levels, state.cohorts):
         slab["chain" if "chain" in slab.dtype.names else "next"] = np.append(np.arange(1, len(slab)), -1)
     for index, is_l3 in enumerate(l3):
         state.books[index]["l3"] = int(is_l3)

@@ -32,11 +32,15 @@ def take_from(vs: Any, world: int, instrument: int, side: int, price: int, qty: 
         vs.taken[index].qty += qty
         return
     index = venue.free_taken
-    if index < 0:
+    if index >= 0:
+        venue.free_taken = vs.taken[index].chain
+    elif venue.taken_used < len(vs.taken):
+        index = venue.taken_used
+        venue.taken_used += 1
+    else:
         venue.status = TAKEN_FULL
         return
     entry = vs.taken[index]
-    venue.free_taken = entry.chain
     venue.taken += 1
     venue.interest += 1
     entry.world = world
