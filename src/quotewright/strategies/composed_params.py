@@ -19,17 +19,17 @@ _MODEL = (
     Param("sigma", 1.0, 1e-6, 1e4, "bp/√s", "Volatility of the mid; `calibrate` estimates it."),
     Param("k", 1.0, 1e-6, 1e4, "1/bp", "Decay of the fill intensity with depth; the exponent of a power law."),
     Param("A", 1.0, 1e-9, 1e6, "1/s", "Fill intensity at the mid; at a depth of 1 bp of a power law."),
-    Param("form", 0.0, 0.0, 1.0, "", "Fill intensity: 0 is A·e^(−kδ), 1 is A·δ^(−k).", whole=True),
+    Param("form", 0.0, 0.0, 1.0, "choice", "Fill intensity: 0 is A·e^(−kδ), 1 is A·δ^(−k).", whole=True),
 )
 _UTILITY = (
-    Param("utility", 0.0, 0.0, 2.0, "", "0 is CARA, 1 CRRA, 2 HARA.", whole=True),
+    Param("utility", 0.0, 0.0, 2.0, "choice", "0 is CARA, 1 CRRA, 2 HARA.", whole=True),
     Param("wealth", 100.0, 1e-3, 1e9, "orders", "What it owns at the start, for CRRA and HARA."),
     Param("slope", 0.0, 0.0, 1e6, "1/order", "HARA: how fast risk tolerance grows with gains; 0 is CARA."),
 )
 _COSTS = (
     Param("fee", 0.0, -100.0, 100.0, "bp", "What a maker pays the venue; a rebate is negative."),
     Param("least_edge", 0.0, 0.0, 1e3, "bp", "What the fee must leave of the best depth without one."),
-    Param("dear", 0.0, 0.0, 1.0, "", "Where it leaves less: 0 quotes wider by the fee, 1 stands down.", whole=True),
+    Param("dear", 0.0, 0.0, 1.0, "choice", "Where it leaves less: 0 quotes wider by the fee, 1 stands down.", whole=True),
     Param("toxicity", 0.0, 0.0, 1e3, "bp", "Half-spread added at a VPIN of 1."),
     Param("measured", 0.0, 0.0, 1.0, "share", "Of the variance that is taken from the volatility feature."),
 )
@@ -52,9 +52,9 @@ _SKEW = (
 _SIZE = (
     Param("doubt", 0.0, 0.0, 100.0, "×", "Size is over 1 + this × (fair prices' disagreement / spread)."),
     Param("depth_share", 0.0, 0.0, 100.0, "×", "Most lots as a share of those at the touch; 0: no limit."),
-    Param("fill_power", 0.0, 0.0, 10.0, "", "Size is times (chance of a fill)^this."),
+    Param("fill_power", 0.0, 0.0, 10.0, "×", "Size is times (chance of a fill)^this."),
     Param("hold", 1.0, 1e-3, 1e4, "s", "The time that the chance of a fill is for."),
-    Param("least_fill", 0.0, 0.0, 1.0, "", "No quote with a smaller chance of a fill."),
+    Param("least_fill", 0.0, 0.0, 1.0, "share", "No quote with a smaller chance of a fill."),
 )
 _MODES = (
     _factor("transitional_width", 1.0, "Half-spread in the transitional regime, as a multiple."),
@@ -65,12 +65,12 @@ _MODES = (
     _factor("turbulent_size", 1.0, "Size there."),
     _factor("turbulent_gamma", 1.0, "Risk aversion there."),
     _factor("turbulent_signal", 1.0, "Signals there."),
-    Param("heed_stress", 1.0, 0.0, 1.0, "", "1: halt, widen and shrink as the stress rules say.", whole=True),
+    Param("heed_stress", 1.0, 0.0, 1.0, "choice", "1: halt, widen and shrink as the stress rules say.", whole=True),
     _factor("stress_width", 2.0, "Half-spread when they say widen."),
     _factor("stress_size", 0.5, "Size when they say shrink."),
 )
 _QUEUE = (
-    Param("queue", 0.0, 0.0, 1.0, "", "1: join, improve or stay by the value of the place.", whole=True),
+    Param("queue", 0.0, 0.0, 1.0, "choice", "1: join, improve or stay by the value of the place.", whole=True),
     Param("keep", 0.0, 0.0, 1e4, "ticks", "A quote this close to the wished price stays."),
     Param("queue_unit", 1.0, 1.0, 1e9, "lots", "A typical trade: the unit of the queue."),
     Param("queue_trades", 0.5, 1e-6, 1e4, "1/s", "Trades into a side's best queue."),
