@@ -29,7 +29,7 @@ _UTILITY = (
 _COSTS = (
     Param("fee", 0.0, -100.0, 100.0, "bp", "What a maker pays the venue; a rebate is negative."),
     Param("least_edge", 0.0, 0.0, 1e3, "bp", "What the fee must leave of the best depth without one."),
-    Param("dear", 0.0, 0.0, 1.0, "choice", "Where it leaves less: 0 quotes wider by the fee, 1 stands down.", whole=True),
+    Param("dear", 0.0, 0.0, 1.0, "choice", "Where it leaves less: 0 quotes wider by it, 1 stands down.", whole=True),
     Param("toxicity", 0.0, 0.0, 1e3, "bp", "Half-spread added at a VPIN of 1."),
     Param("measured", 0.0, 0.0, 1.0, "share", "Of the variance that is taken from the volatility feature."),
 )
