@@ -15,13 +15,15 @@ import numpy as np
 from feed import Feed
 from ours import Ours
 
+from quotewright.domain.events import EVENT
+
 MAKER = {"lots": 1, "most_lots": 50, "half_spread": 1}
 LATENCY = 5_000_000
 
 
 def load(file: str) -> Feed:
     """A feed of which only the events and the first touch are known."""
-    events = np.load(file)
+    events = np.load(file).view(EVENT)  # numpy forgets that records are aligned
     bids, asks = (events["price"][1:400][events["side"][1:400] == side] for side in (1, -1))
     return Feed(events, int(bids.max()), int(asks.min()), 0, 0)
 

@@ -19,7 +19,7 @@ from quotewright.sessions.sweep_plan import SweepSpec, make_plan
 from quotewright.sessions.venue_options import VenueOptions
 from quotewright.storage.schema import parquet
 
-ROWS = 500_000
+ROWS = 2_000_000
 SETS = 512  # eight chunks of a sweep
 
 

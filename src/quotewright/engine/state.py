@@ -19,7 +19,6 @@ from quotewright.domain.quotes import MOST_QUOTES, ON_TIMER, TARGET, VIEW
 from quotewright.domain.strategy import MEMORY_BYTES
 from quotewright.domain.tables import Tables
 from quotewright.features.binding import bind_features
-from quotewright.features.state import FeatureState
 from quotewright.market.book import TOUCH
 from quotewright.market.l3 import ORDER_BOOK
 from quotewright.market.levels import BOOK
@@ -157,12 +156,12 @@ def new_state(
     mark_interval: int,
     keep: int = KEEP_ALL,
     journal_rows: int = 65_536,
-    features: FeatureState | None = None,
+    features: Any = None,
 ) -> EngineState:
     """Fresh state for the given INSTRUMENT, LEG and LIMITS arrays; `l3` says which books are order by order.
 
-    `decide` comes from `engine.functions`. `keep` says which records are journaled (domain.journal). `features` are
-    those of the same instruments, None if no strategy reads them.
+    `decide` comes from `engine.functions`. `keep` says which records are journaled (domain.journal). `features` is the
+    FeatureState of the same instruments, None if no strategy reads it.
     """
     where, functions = bind_features(features)
     count = len(legs)

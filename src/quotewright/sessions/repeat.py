@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from quotewright.domain.errors import DataError, HaltError, InputError
 from quotewright.domain.journal import FILL_TAKER, JOURNAL, Record
-from quotewright.features.settings import FeatureSettings
 from quotewright.sessions.agents import agent_from_dict
 from quotewright.sessions.replay import RUN_FILE, Progress, combined_hash, run
 from quotewright.sessions.venue_options import VenueOptions
@@ -66,7 +65,7 @@ def repeat_from_journal(
         mark_interval_ns=record["mark_interval_ns"],
         told=told,
         in_flight=len(answers) + 1,
-        features={name: FeatureSettings.from_dict(given) for name, given in record.get("features", {}).items()},
+        features=_features(record),
     )
     _deliver(wired, answers)
     out.mkdir(parents=True, exist_ok=True)
@@ -77,6 +76,14 @@ def repeat_from_journal(
     _compare(known, repeated)
     commands = int(np.isin(known["kind"], COMMANDS).sum())
     return {"run": str(folder), "commands": commands, "records": len(known), "same": True}
+
+
+def _features(record: dict[str, Any]) -> dict[str, Any]:
+    if not record.get("features"):
+        return {}
+    from quotewright.features.settings import FeatureSettings  # a session without features need not import them
+
+    return {name: FeatureSettings.from_dict(given) for name, given in record["features"].items()}
 
 
 def _record(folder: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,6 @@ from quotewright.domain.journal import JOURNAL
 from quotewright.domain.kernel import as_records
 from quotewright.engine.state import NEVER
 from quotewright.engine.step import on_end
-from quotewright.features.settings import FeatureSettings
 from quotewright.features.slots import catalogue_hash
 from quotewright.sessions.agents import AgentSpec
 from quotewright.sessions.assumptions import assumptions_of
@@ -45,6 +44,9 @@ from quotewright.storage.window import Window
 from quotewright.storage.writer import replace_file
 from quotewright.strategies.catalogue import find
 
+if TYPE_CHECKING:
+    from quotewright.features.settings import FeatureSettings
+
 RUN_FILE = "run.json"
 _BOOK_KINDS = (Kind.ADD.name, Kind.LEVEL.name, Kind.BEST.name)
 Progress = Callable[[int, int], None]  # events done, events in all
@@ -67,7 +69,7 @@ class ReplaySpec:
     seed: int = 0
     mark_interval_ns: int = 10**9
     window_rows: int = 1_000_000
-    features: Mapping[str, FeatureSettings] = field(default_factory=dict[str, FeatureSettings])  # by VENUE:SYMBOL
+    features: Mapping[str, FeatureSettings] = field(default_factory=dict[str, Any])  # by VENUE:SYMBOL
 
 
 def replay(

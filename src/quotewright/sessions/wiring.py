@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from quotewright.domain.strategy import Strategy
 from quotewright.engine.decide import IN_PYTHON
 from quotewright.engine.functions import bind_functions
 from quotewright.engine.state import LEG, EngineState, new_state
-from quotewright.features.settings import FeatureSettings
-from quotewright.features.state import FeatureState, new_features
 from quotewright.risk.limits import LIMITS
 from quotewright.risk.profile import RiskProfile
 from quotewright.sessions.agents import AgentSpec, check_names
@@ -27,6 +25,10 @@ from quotewright.sessions.venue_options import VenueOptions
 from quotewright.simulation.state import QUEUE_MODELS, VenueState, new_venue
 from quotewright.storage.store import Dataset
 from quotewright.strategies.catalogue import find
+
+if TYPE_CHECKING:
+    from quotewright.features.settings import FeatureSettings
+    from quotewright.features.state import FeatureState
 
 MILLISECOND = 1_000_000
 
@@ -148,6 +150,9 @@ def _features(
         return None
     if told is not None:
         told("the features")
+    from quotewright.features.settings import FeatureSettings
+    from quotewright.features.state import new_features
+
     return new_features([settings.get(name, FeatureSettings()) for name in names])
 
 
