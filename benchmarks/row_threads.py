@@ -18,6 +18,7 @@ from quotewright.sessions.sweep_local import Threads
 from quotewright.sessions.sweep_plan import SweepSpec, make_plan
 from quotewright.sessions.venue_options import VenueOptions
 from quotewright.storage.schema import parquet
+from quotewright.storage.unpacked import unpack
 
 ROWS = 2_000_000
 SETS = 512  # eight chunks of a sweep
@@ -27,6 +28,7 @@ def families(settings: Settings) -> list[Family]:
     """The same sweep over a store, with one worker and with two."""
     feed = settings.feed(ROWS)
     store, dataset = settings.store(feed, f"threads-{len(feed.events)}")
+    unpack(dataset)  # otherwise a thread of the feed's own decodes beside one worker
     latency = settings.latency_ns
     spec = SweepSpec(
         AgentSpec("maker", MAKER_FILE, {}, LIMITS),
@@ -62,7 +64,7 @@ def families(settings: Settings) -> list[Family]:
     row = Row("sweep, wall time: one thread against two", "one thread", "two threads", 1.7)
     same = Row("sweep, CPU time: one thread against two (1×: threads do not hinder each other)", *row[1:3], 0)
     events = dict.fromkeys(sides, len(feed.events) * SETS)
-    notes = (f"{SETS} parameter sets from a store; wall time needs two idle cores",)
+    notes = (f"{SETS} parameter sets over an unpacked dataset; wall time needs two idle cores",)
     return [
         Family("threads", [row], sides, events, check, notes=notes),
         Family("threads-cpu", [same], {"one thread": cpu(1), "two threads": cpu(2)}, events, rounds=1, warm=False),
