@@ -11,6 +11,14 @@ from hypothesis import strategies as st
 from quotewright.domain.events import ASK, BEST, BID, CLEAR, EVENT, LAST, LEVEL
 from quotewright.features.matrix import FeatureStream
 from quotewright.features.settings import FeatureSettings
+from quotewright.features.slots import (
+    DUST_ROBUST,
+    POST_IMBALANCE,
+    QUEUE_IMBALANCE,
+    SKEW,
+    SPREAD,
+    WEIGHTED_MID,
+)
 from quotewright.signals.fair_prices import LEVELS
 
 level = st.tuples(st.sampled_from([BID, ASK]), st.integers(0, 30), st.integers(0, 4))
@@ -76,7 +84,38 @@ def test_the_image_is_the_book(updates: list[tuple[int, Any]]) -> None:
             BID: list(zip(image["bids"].tolist(), image["bid_qtys"].tolist(), strict=True)),
             ASK: list(zip(image["asks"].tolist(), image["ask_qtys"].tolist(), strict=True)),
         }
-        if (valid or best is not None) and 0 < touch[0] < touch[1]:
+        if valid and 0 < touch[0] < touch[1]:
             assert found == expected(book, best)
         else:
             assert found == {side: [(0, 0)] * LEVELS for side in (BID, ASK)}
+
+
+def _update(number: int, rows: list[tuple[int, int, int, int]]) -> Any:
+    events = np.zeros(len(rows), EVENT)
+    for event, (kind, side, price, qty) in zip(events, rows, strict=True):
+        event["kind"], event["side"], event["price"], event["qty"] = kind, side, price, qty
+    events["exch_ts"] = events["local_ts"] = number * 1_000_000
+    events["seq"] = number
+    events["flags"][-1] = LAST
+    return events
+
+
+def test_a_best_pair_that_the_depth_supersedes_leaves_nothing_behind() -> None:
+    """The depth that makes it old changes only a level that is far out of sight."""
+    book = [(LEVEL, BID, 1000 - k, 5) for k in range(15)] + [(LEVEL, ASK, 1002 + k, 5) for k in range(15)]
+    stream = FeatureStream(FeatureSettings())
+    before = stream.take(_update(1, [(CLEAR, 0, 0, 0), *book]))
+    stream.take(_update(2, [(BEST, BID, 1001, 70), (BEST, ASK, 1002, 3)]))
+    after = stream.take(_update(3, [(LEVEL, BID, 980, 9)]))
+    for slot in (WEIGHTED_MID, DUST_ROBUST, SKEW, SPREAD, QUEUE_IMBALANCE):
+        assert after.values[0, slot] == before.values[0, slot]
+
+
+def test_no_update_is_too_large_for_the_labels() -> None:
+    """As wide a reach as may be set, and more changes in one update than labels may wait."""
+    stream = FeatureStream(FeatureSettings(delta_depth=10_000))
+    stream.take(_update(1, [(CLEAR, 0, 0, 0), (LEVEL, BID, 30_000, 1), (LEVEL, ASK, 30_001, 1)]))
+    for number in (2, 3):
+        found = stream.take(_update(number, [(LEVEL, BID, 30_000 - k, 2 * number - 1) for k in range(1, 16_000)]))
+    assert found.values[0, POST_IMBALANCE] == 1.0
+    assert int(stream.state.deltas[0]["made"]) == 0

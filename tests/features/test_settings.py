@@ -35,6 +35,13 @@ def test_settings_survive_json() -> None:
         ("regime_votes", 9),
         ("widen_spread", 0.5),
         ("depth", 0),
+        ("dust", 10**30),
+        ("vpin_bucket", 1000.7),
+        ("delta_depth", 2.5),
+        ("regime_dwell", 10**20),
+        ("print_memory", 1e40),
+        ("last_side", 50.0),
+        ("noise", [1.0]),
     ],
 )
 def test_what_is_out_of_range_is_named(field: str, value: Any) -> None:

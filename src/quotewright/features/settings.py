@@ -17,6 +17,7 @@ from quotewright.signals.stress import STRESS_RULES, stress_rules
 from quotewright.signals.vpin import MOST_BUCKETS
 
 SECOND = 1_000_000_000
+MOST_WHOLE = 10**15
 SPREADS, BUCKETS = 3, 9  # of the micro-price's table
 
 FEATURE_RULES = np.dtype(
@@ -65,7 +66,7 @@ class FeatureSettings:
     skew_half_distance: float = 5.0
     delta_half_life: float = 5.0
     delta_depth: int = 3
-    delta_skew: float = 0.05
+    delta_skew: float = 0.002
     delta_wait: float = 0.5
     vpin_bucket: int = 1_000
     vpin_window: int = 50
@@ -98,6 +99,14 @@ class FeatureSettings:
             value = getattr(self, name)
             if not 1e-6 <= value <= 1e6:
                 raise InputError(f"features: {name}", value, "is a time in seconds: give 1e-6 to 1e6")
+        for name in ("delta_depth", "vpin_bucket", "vpin_window", "dust", "depth", "print_memory", "regime_dwell"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or value != int(value) or not 0 <= value <= MOST_WHOLE:
+                raise InputError(f"features: {name}", value, f"must be a whole number from 0 to {MOST_WHOLE:,}")
+        if len(self.noise) != len(SOURCES):
+            raise InputError("features: noise", self.noise, f"give {len(SOURCES)} variances: {', '.join(SOURCES)}")
+        if not -1 <= self.last_side <= 1:
+            raise InputError("features: last_side", self.last_side, "is a share of the half-spread: −1 to 1")
         for name in ("skew_half_distance", "usual_touch", "usual_spread", "usual_move"):
             value = getattr(self, name)
             if not 0 < value < 1e15:
@@ -126,7 +135,7 @@ class FeatureSettings:
                 raise InputError("features", name, f"is not a setting; there are {', '.join(sorted(known))}")
         try:
             return cls(**table)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InputError("features", table, f"has a value of the wrong kind: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:

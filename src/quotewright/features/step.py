@@ -15,7 +15,7 @@ from quotewright.domain.quotes import MOST_FEATURES
 from quotewright.features import slots
 from quotewright.market.levels import level_qty, next_level, side_index
 from quotewright.signals.book_skew import add_skew, average_skew
-from quotewright.signals.deltas import CANCEL, POST, end_update, settle, take_change
+from quotewright.signals.deltas import CANCEL, DEAL, POST, end_update, room_needed, settle, take_change
 from quotewright.signals.deltas import take_print as take_delta_print
 from quotewright.signals.fading import fade
 from quotewright.signals.fair_prices import (
@@ -74,9 +74,12 @@ def before_row(fs: Any, book: Any, row: Any) -> None:
         shown = fs.levels[which]
         side = row.side
         touch = book.depth_bid if side == BID else book.depth_ask
-        if book.valid == 1 and book.clearing == 0 and (touch - row.price) * side <= fs.rules[which].delta_reach:
+        near = touch > 0 and (touch - row.price) * side <= fs.rules[which].delta_reach
+        if near and book.valid == 1 and book.clearing == 0:
             before = level_qty(book, side, row.price)
             labels = fs.deltas[which]
+            if labels.made + room_needed(labels) > len(fs.out):
+                _take_deltas(fs, which, row.local_ts)
             take_change(labels, which, row.local_ts, row.exch_ts, side, row.price, before, row.qty, touch, fs.out)
         if side == BID:
             if row.price >= shown.bids[LEVELS - 1]:
@@ -204,7 +207,7 @@ def _show(fs: Any, book: Any, which: int) -> None:
     """Bring the image of the best levels up to date; none of a book that may not be quoted on."""
     levels = fs.levels[which]
     reading = fs.readings[which]
-    usable = (book.valid == 1 or book.touch_from_best == 1) and 0 < book.bid < book.ask
+    usable = book.valid == 1 and 0 < book.bid < book.ask
     if usable and (reading.levels[0] < LEVELS or reading.levels[1] < LEVELS):
         reading.news = 1
         _fill_side(book, BID, book.depth_bid, levels.bids, levels.bid_qtys, max(reading.levels[0], 0))
@@ -223,7 +226,10 @@ def _show(fs: Any, book: Any, which: int) -> None:
         reading.news = 1
         _put_first(book, BID, book.bid, book.bid_qty, levels.bids, levels.bid_qtys, shown.bids, shown.bid_qtys)
         _put_first(book, ASK, book.ask, book.ask_qty, levels.asks, levels.ask_qtys, shown.asks, shown.ask_qtys)
-    reading.plain = 1 if usable and book.touch_from_best == 0 else 0
+    plain = 1 if usable and book.touch_from_best == 0 else 0
+    if plain != reading.plain:
+        reading.news = 1
+    reading.plain = plain
 
 
 @inlined
@@ -349,7 +355,7 @@ def _take_deltas(fs: Any, which: int, now: int) -> None:
                     reading.posts[s] += float(delta.lots)
                 elif delta.kind == CANCEL:
                     reading.cancels[s] += float(delta.lots)
-                else:
+                elif delta.kind == DEAL:
                     reading.deals[s] += float(delta.lots)
         labels.made = 0
 
@@ -386,8 +392,9 @@ def lay_out(fs: Any, which: int) -> None:
     fs.values[at + slots.VOLATILITY] = recent_volatility(volatility, interval)
     fs.values[at + slots.VOLATILITY_ALL] = realised_volatility(volatility, interval)
     fs.values[at + slots.VOLATILITY_CONTINUOUS] = continuous_volatility(volatility, interval)
-    fs.values[at + slots.POST_IMBALANCE] = _imbalance(reading.posts)
-    fs.values[at + slots.CANCEL_IMBALANCE] = _imbalance(reading.cancels)
-    fs.values[at + slots.DEAL_IMBALANCE] = _imbalance(reading.deals)
+    labelled = fs.deltas[which].changed > 0  # never where every order is known one by one
+    fs.values[at + slots.POST_IMBALANCE] = _imbalance(reading.posts) if labelled else math.nan
+    fs.values[at + slots.CANCEL_IMBALANCE] = _imbalance(reading.cancels) if labelled else math.nan
+    fs.values[at + slots.DEAL_IMBALANCE] = _imbalance(reading.deals) if labelled else math.nan
     fs.values[at + slots.REGIME] = float(reading.regime)
     fs.values[at + slots.STRESS] = float(_stress_of(fs, which, event))

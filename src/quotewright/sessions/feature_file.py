@@ -13,9 +13,9 @@ from quotewright.features.slots import catalogue_hash
 
 
 def read_features(file: Path, instruments: Sequence[str]) -> dict[str, FeatureSettings]:
-    """The settings of the given VENUE:SYMBOLs that a file holds.
+    """The settings of the given VENUE:SYMBOLs in a file.
 
-    Raises InputError for a file that cannot be read, was learned for another catalogue, or holds none of them.
+    Raises InputError for a file that cannot be read, was learned for another catalogue, or lacks one of them.
     """
     try:
         content: Any = json.loads(file.read_bytes())
@@ -28,9 +28,7 @@ def read_features(file: Path, instruments: Sequence[str]) -> dict[str, FeatureSe
     if table.get("catalogue") != catalogue_hash():
         raise InputError("features", str(file), "was learned for other features than there are: fit them again")
     known = cast("dict[str, Any]", settings)
-    found = {name: FeatureSettings.from_dict(known[name]) for name in instruments if name in known}
-    if not found:
-        raise InputError(
-            "features", str(file), f"is of {', '.join(known) or 'nothing'}, not of {', '.join(instruments)}"
-        )
-    return found
+    for name in instruments:
+        if name not in known:
+            raise InputError("features", str(file), f"has no settings of {name}: fit it too; it has {', '.join(known)}")
+    return {name: FeatureSettings.from_dict(known[name]) for name in instruments}
