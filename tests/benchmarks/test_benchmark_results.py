@@ -21,7 +21,7 @@ OWED = [
     ("64 sets, staggered", 35, True),
     ("256 sets, in phase", 120, True),
     ("maker in plain Python", 1, True),
-    ("replay with load from disk", 5, True),
+    ("replay with load from disk, unpacked", 5, True),
     ("maker: NautilusTrader, its Python strategy", 300, True),
     ("raw capture to stored events: hftbacktest", 4, True),
     ("raw capture to stored events: peak memory of the process", 300, False),
