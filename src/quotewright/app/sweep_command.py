@@ -204,7 +204,7 @@ def _show(swept: Any, datasets: list[Any], to: Path, as_json: bool, *, report: b
 def _trials(frame: Any) -> list[Any]:
     """Each instrument's best set, judged by how many were tried."""
     from quotewright.reports.sweep_view import Trials
-    from quotewright.research.deflated_sharpe import judge
+    from quotewright.validation.deflated_sharpe import judge
 
     found: list[Trials] = []
     for (instrument,), rows in frame.group_by("instrument", maintain_order=True):

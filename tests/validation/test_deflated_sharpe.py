@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from quotewright.research.deflated_sharpe import deflated_sharpe, expected_maximum, judge
+from quotewright.validation.deflated_sharpe import deflated_sharpe, expected_maximum, judge
 from quotewright.sessions.sweep_figures import mark_figures
 
 

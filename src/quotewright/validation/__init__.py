@@ -1,0 +1,1 @@
+"""Labels that say when they are known, splits that respect it, figures with intervals, and audits for self-deception."""
