@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from quotewright.validation.deflated_sharpe import deflated_sharpe, expected_maximum, judge
 from quotewright.sessions.sweep_figures import mark_figures
+from quotewright.validation.deflated_sharpe import deflated_sharpe, expected_maximum, judge
 
 
 def exact_expected_maximum(trials: int) -> float:

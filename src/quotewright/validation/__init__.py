@@ -1,1 +1,1 @@
-"""Labels that say when they are known, splits that respect it, figures with intervals, and audits for self-deception."""
+"""Labels that say when they are known, splits that keep to it, figures with intervals, audits of look-ahead."""
