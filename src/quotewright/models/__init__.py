@@ -1,0 +1,1 @@
+"""Models from one registry: fitted, calibrated, combined, timed, and compiled for the core."""
