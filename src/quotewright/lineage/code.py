@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable
@@ -31,10 +32,16 @@ def code_of(files: Iterable[Path] = ()) -> str:
 
 def code_of_callable(called: Callable[..., Any]) -> str:
     """The same with the file that defines a function, or the class of an object that is called."""
-    defined: Any = called if inspect.isroutine(called) or inspect.isclass(called) else type(called)
     try:
-        path = Path(inspect.getfile(defined)).resolve()
+        path = Path(inspect.getfile(definition_of(called))).resolve()
     except (OSError, TypeError):  # built in, or typed at a prompt: there is no file
         return code_of()
     inside = path.is_relative_to(Path(quotewright.__file__).resolve().parent)
     return code_of() if inside or not path.is_file() else code_of([path])
+
+
+def definition_of(called: Callable[..., Any]) -> Any:
+    """What the source of a callable defines: the function, or the class of an object that is called."""
+    while isinstance(called, functools.partial):
+        called = called.func
+    return called if inspect.isroutine(called) or inspect.isclass(called) else type(called)
