@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -81,6 +82,18 @@ def test_a_structured_array_will_do_and_only_needed_columns_are_asked_for() -> N
     table["close"] = np.arange(30) + 1.0
     assert Stream(["momentum_7", "rsi_14"]).inputs == ("close",)
     assert compute(table, ["momentum_7"])[-1, 0] == 7
+
+
+def test_a_stored_stream_goes_on_as_if_it_had_never_stopped() -> None:
+    rng = np.random.default_rng(9)
+    low = rng.uniform(90, 100, 80)
+    table = {"high": low + 5, "low": low, "close": low + 2, "volume": rng.random(80)}
+    table |= {"hash_rate": rng.random(80), "funding": rng.random(80)}
+    stream = Stream(NAMES)
+    stream.extend({name: values[:33] for name, values in table.items()})
+    again = pickle.loads(pickle.dumps(stream))
+    rest = {name: values[33:] for name, values in table.items()}
+    assert again.extend(rest).tobytes() == stream.extend(rest).tobytes() == compute(table, NAMES)[33:].tobytes()
 
 
 def test_no_bars_and_one_bar() -> None:

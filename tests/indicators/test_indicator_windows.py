@@ -123,6 +123,27 @@ def test_the_fading_mean_is_polars(half_life: int) -> None:
     np.testing.assert_allclose(found[known], wanted[known], rtol=1e-12)
 
 
+@given(st.lists(st.sampled_from([0.0, 1.0, 1.5, -2.0, math.nan]), min_size=1, max_size=40), st.integers(1, 6))
+@settings(max_examples=80, deadline=None)
+def test_features_of_a_series_by_brute_force(values: list[float], window: int) -> None:
+    found = compute({"x": np.array(values)}, [f"x:{family}_{window}" for family in ("change", "zscore", "rank", "ewm")])
+    for i, now in enumerate(values):
+        last, before = values[max(0, i + 1 - window) : i + 1], values[max(0, i - window) : i]
+        full = len(last) == window and not any(map(math.isnan, last))
+        spread = float(np.std(last)) if full else math.nan
+        score = 0.0 if spread == 0 else (now - float(np.mean(last))) / spread
+        below = len(before) == window and not any(map(math.isnan, [now, *before]))
+        weights = [(0.5 ** ((i - j) / window), x) for j, x in enumerate(values[: i + 1]) if not math.isnan(x)]
+        mean = math.fsum(w * x for w, x in weights) / math.fsum(w for w, _ in weights) if weights else math.nan
+        wanted = (
+            now - values[i - window] if i >= window else math.nan,
+            score if full else math.nan,
+            sum(x < now for x in before) / window if below else math.nan,
+            math.nan if math.isnan(now) else mean,
+        )
+        np.testing.assert_allclose(found[i], wanted, rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("bad", [math.inf, -math.inf, 1e101])
 def test_numbers_beyond_all_measure_count_as_missing(bad: float) -> None:
     bars = walk(5, 90)

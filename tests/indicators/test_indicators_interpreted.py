@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 PROGRAM = """
-import hashlib
 import numpy as np
 from quotewright.indicators.catalogue import FEATURES, series_features
 from quotewright.indicators.stream import compute

@@ -30,12 +30,24 @@ def total(history: Any, row: int, place: int, window: int) -> float:
 
 
 @subkernel
-def deviation(history: Any, row: int, place: int, window: int, mean: float) -> float:
-    """√(Σ(x − mean)²/window): the population's, as TA-Lib's STDDEV; 0 where only rounding is left."""
-    squares, size = 0.0, 0.0
+def offset(history: Any, row: int, place: int, window: int) -> float:
+    """Mean of the last `window` values less the newest: differences keep the digits that a great level would take."""
+    newest, found = history[row, place], 0.0
+    for i in range(place - window + 1, place):
+        found += history[row, i] - newest
+    return (found + (newest - newest)) / window
+
+
+@subkernel
+def deviation(history: Any, row: int, place: int, window: int, away: float) -> float:
+    """√(Σ(x − mean)²/window), the mean being the newest + `away`: the population's, as TA-Lib's STDDEV.
+
+    0 where only rounding is left.
+    """
+    newest, squares, size = history[row, place], 0.0, 0.0
     for i in range(place - window + 1, place + 1):
-        away = history[row, i] - mean
-        squares += away * away
+        one = history[row, i] - newest - away
+        squares += one * one
         size = max(size, abs(history[row, i]))
     found = math.sqrt(squares / window)
     return 0.0 if found <= STILL * size else found
@@ -66,7 +78,7 @@ def volatility(history: Any, place: int, window: int) -> float:
     """Standard deviation of the last log returns; of a single one: its size, the mean being taken for 0."""
     if window == 1:
         return abs(history[LOG_RETURN, place])
-    return deviation(history, LOG_RETURN, place, window, total(history, LOG_RETURN, place, window) / window)
+    return deviation(history, LOG_RETURN, place, window, offset(history, LOG_RETURN, place, window))
 
 
 @subkernel
@@ -95,25 +107,26 @@ def money_flow_index(history: Any, place: int, window: int) -> float:
 @subkernel
 def bollinger(history: Any, place: int, window: int, which: int) -> float:
     """The mean of closes ± 2 deviations, their width over the mean, or the close's place between them (flat: ½)."""
-    middle = total(history, CLOSE, place, window) / window
+    away = offset(history, CLOSE, place, window)
+    middle = history[CLOSE, place] + away
     if which == BOLLINGER_MIDDLE:
         return middle
-    half = BAND_DEVIATIONS * deviation(history, CLOSE, place, window, middle)
+    half = BAND_DEVIATIONS * deviation(history, CLOSE, place, window, away)
     if which == BOLLINGER_UPPER:
         return middle + half
     if which == BOLLINGER_LOWER:
         return middle - half
     if which == BOLLINGER_WIDTH:
         return 2.0 * half / middle if middle != 0.0 else math.nan
-    return 0.5 if half == 0.0 else (history[CLOSE, place] - (middle - half)) / (2.0 * half)
+    return 0.5 if half == 0.0 else (half - away) / (2.0 * half)
 
 
 @subkernel
 def zscore(history: Any, row: int, place: int, window: int) -> float:
     """(x − mean)/deviation of the window that ends with x; 0 where it does not vary, as in a window of 1."""
-    mean = total(history, row, place, window) / window
-    spread = deviation(history, row, place, window, mean)
-    return 0.0 if spread == 0.0 else (history[row, place] - mean) / spread
+    away = offset(history, row, place, window)
+    spread = deviation(history, row, place, window, away)
+    return 0.0 if spread == 0.0 else -away / spread
 
 
 @subkernel
