@@ -15,7 +15,7 @@ from quotewright.domain.events import ADD, CHANGE, CLEAR, DELETE, LAST, EventArr
 from quotewright.domain.kernel import as_records, kernel, records
 from quotewright.features.settings import FeatureSettings
 from quotewright.features.slots import SLOTS
-from quotewright.features.state import new_features
+from quotewright.features.state import Model, View, new_features
 from quotewright.features.step import after_update, before_row, lay_out
 from quotewright.market.book import apply_row, finish_update
 from quotewright.market.l3 import L3_DUPLICATE, L3_UNKNOWN, ORDER_BOOK, apply_order_row
@@ -65,8 +65,11 @@ class FeatureStream:
     Raises DataError if the book cannot hold the recording, InputError for events of another instrument.
     """
 
-    def __init__(self, settings: FeatureSettings, *, l3: bool = False) -> None:
-        self.state = new_features([settings])
+    def __init__(
+        self, settings: FeatureSettings, *, l3: bool = False, model: Model | None = None, view: View | None = None
+    ) -> None:
+        models, views = {0: model} if model else {}, {0: view} if view else {}
+        self.state = new_features([settings], models=models, views=views)
         self._books = records(1, BOOK)
         self._books[0]["l3"] = int(l3)
         self._orders = records(1, ORDER_BOOK)
@@ -85,9 +88,16 @@ class FeatureStream:
         return Features(times, mids, values)
 
 
-def features_of(chunks: Iterable[EventArray], settings: FeatureSettings, *, l3: bool = False) -> Features:
+def features_of(
+    chunks: Iterable[EventArray],
+    settings: FeatureSettings,
+    *,
+    l3: bool = False,
+    model: Model | None = None,
+    view: View | None = None,
+) -> Features:
     """The features of a recording of one instrument, given in order of receipt."""
-    stream = FeatureStream(settings, l3=l3)
+    stream = FeatureStream(settings, l3=l3, model=model, view=view)
     parts = [stream.take(events) for events in chunks]
     if not parts:
         return Features(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, COUNT)))

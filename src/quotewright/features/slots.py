@@ -41,6 +41,8 @@ SLOTS = (
     Slot("deal_imbalance", "−1 to 1", "of resting lots that traded, fading; above 0: at the bid"),
     Slot("regime", "0 to 2", "calm, transitional, turbulent by thresholds; −1 before it is known"),
     Slot("stress", "code", "what the stress rules ask for: 1 widen, 2 shrink, 3 both, 4 halt"),
+    Slot("view", "its own", "a slow view from outside, as last published: a daily model's, a desk's"),
+    Slot("model", "its own", "what a compiled model says of all slots before this one"),
 )
 """A slot that is not known yet, or not now, holds NaN."""
 
@@ -70,7 +72,12 @@ NAMES = tuple(slot.name for slot in SLOTS)
     DEAL_IMBALANCE,
     REGIME,
     STRESS,
+    VIEW,
+    MODEL,
 ) = range(len(SLOTS))
+
+MODEL_INPUTS = NAMES[:MODEL]
+"""What a model may read, in the order that it reads it."""
 
 assert len(SLOTS) <= MOST_FEATURES
 

@@ -34,6 +34,7 @@ from quotewright.signals.fair_prices import (
     take_book,
     take_print,
 )
+from quotewright.signals.forest import predict_row
 from quotewright.signals.imbalance import add_book, add_trade
 from quotewright.signals.kalman import measure
 from quotewright.signals.regime import observe
@@ -398,3 +399,26 @@ def lay_out(fs: Any, which: int) -> None:
     fs.values[at + slots.DEAL_IMBALANCE] = _imbalance(reading.deals) if labelled else math.nan
     fs.values[at + slots.REGIME] = float(reading.regime)
     fs.values[at + slots.STRESS] = float(_stress_of(fs, which, event))
+    fs.values[at + slots.VIEW] = _view_at(fs, which, reading.time)
+    fs.values[at + slots.MODEL] = math.nan
+    place = fs.outside[which]
+    if place.modelled == 1:
+        nodes = fs.model_nodes[place.nodes : place.nodes_end]
+        table = fs.model_table[place.table : place.table_end]
+        inputs = fs.values[at : at + slots.MODEL]
+        fs.values[at + slots.MODEL] = predict_row(fs.model_heads[which], nodes, table, inputs)
+
+
+@subkernel
+def _view_at(fs: Any, which: int, now: int) -> float:
+    """The value of an instrument's view that was published last."""
+    low = fs.outside[which].views
+    start = low
+    high = low + fs.outside[which].view_count
+    while low < high:
+        middle = (low + high) // 2
+        if fs.view_times[middle] <= now:
+            low = middle + 1
+        else:
+            high = middle
+    return fs.view_values[low - 1] if low > start else math.nan

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from quotewright.domain.kernel import subkernel
 from quotewright.domain.strategy import Strategy
-from quotewright.features.slots import REGIME, STRESS, VOLATILITY, VPIN
+from quotewright.features.slots import MODEL, REGIME, STRESS, VIEW, VOLATILITY, VPIN
 from quotewright.strategies import composed_params as at
 from quotewright.strategies import utility
 from quotewright.strategies.fair_price import BLENDED, Fair, fair_price
@@ -19,7 +19,7 @@ from quotewright.strategies.modes import Mode, mode
 from quotewright.strategies.queueing import PLACES, note_place, place, solve_places, stay
 from quotewright.strategies.quoting import ask_at, bid_at, lots_of, room_to_buy, room_to_sell
 from quotewright.strategies.size import confidence, quote_size
-from quotewright.strategies.skew import SIGNALS, inventory_skew, signal_skew
+from quotewright.strategies.skew import SIGNALS, inventory_skew, modelled_skew, signal_skew, wanted_inventory
 
 SECOND = 1_000_000_000
 LEAST_GAMMA = 1e-6
@@ -77,10 +77,11 @@ def _plan(view: Any, params: Any, memory: Any, lots: int, fair: Fair, now: Mode)
     gamma = _aversion(view, params, memory, q, now)
     found = _width(view, params, gamma, now)
     most = params[at.MAX_INVENTORY]
-    wanted = min(max(params[at.TARGET_INVENTORY], -most), most)
+    wanted = wanted_inventory(params[at.TARGET_INVENTORY], view.features[VIEW], params[at.VIEW_TARGET], most)
+    modelled = modelled_skew(view.features[MODEL], params[at.MODEL_MIDDLE], params[at.SIGNAL_MODEL])
     signals = params[at.SIGNAL_WEIGHTS : at.SIGNAL_WEIGHTS + len(SIGNALS)]
     shift = inventory_skew(q, wanted, found.lean)
-    shift += now.signal * signal_skew(view.features, signals, params[at.SIGNAL_MOST])
+    shift += now.signal * signal_skew(view.features, signals, modelled, params[at.SIGNAL_MOST])
     centre = view.mid + fair.offset * view.tick + shift * point
     spread = float(view.ask - view.bid)
     times = now.size * confidence(fair.apart, spread, params[at.DOUBT])

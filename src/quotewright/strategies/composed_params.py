@@ -49,6 +49,11 @@ _SKEW = (
     _weight("signal_flow", "bp", "The same for order flow, by its tanh."),
     Param("signal_most", 10.0, 0.0, 1e3, "bp", "How far all signals together may move the quotes."),
 )
+_MERGED = (
+    _weight("signal_model", "bp", "How far the quotes move at a compiled model's answer of 1."),
+    Param("model_middle", 0.0, -1e6, 1e6, "its own", "The model's answer that says nothing: 0.5 of a probability."),
+    _weight("view_target", "orders", "Inventory wanted for a slow view of 1, besides `target`."),
+)
 _SIZE = (
     Param("doubt", 0.0, 0.0, 100.0, "×", "Size is over 1 + this × (fair prices' disagreement / spread)."),
     Param("depth_share", 0.0, 0.0, 100.0, "×", "Most lots as a share of those at the touch; 0: no limit."),
@@ -91,6 +96,7 @@ PARAMS = (
     *_SIZE,
     *_MODES,
     *_QUEUE,
+    *_MERGED,
 )
 _AT = {param.name: at for at, param in enumerate(PARAMS)}
 
@@ -100,6 +106,7 @@ UTILITY, WEALTH, SLOPE = (_AT[param.name] for param in _UTILITY)
 FEE, LEAST_EDGE, DEAR, TOXICITY, MEASURED = (_AT[param.name] for param in _COSTS)
 FAIR_WEIGHTS, FAIR_REACH = _AT["fair_weighted"], _AT["fair_reach"]
 TARGET_INVENTORY, SIGNAL_WEIGHTS, SIGNAL_MOST = _AT["target"], _AT["signal_queue"], _AT["signal_most"]
+SIGNAL_MODEL, MODEL_MIDDLE, VIEW_TARGET = (_AT[param.name] for param in _MERGED)
 DOUBT, DEPTH_SHARE, FILL_POWER, HOLD, LEAST_FILL = (_AT[param.name] for param in _SIZE)
 REGIME_SETS, HEED_STRESS = _AT["transitional_width"], _AT["heed_stress"]
 STRESS_WIDTH, STRESS_SIZE = _AT["stress_width"], _AT["stress_size"]

@@ -21,15 +21,28 @@ def inventory_skew(inventory: float, wanted: float, lean: float) -> float:
 
 
 @subkernel
-def signal_skew(features: Any, weights: Any, most: float) -> float:
-    """Σ weight (bp) × signal, each within ±1, the sum within ±`most`; a signal that is not known counts 0.
+def signal_skew(features: Any, weights: Any, modelled: float, most: float) -> float:
+    """Σ weight (bp) × signal, each within ±1, and the model's part, within ±`most`; what is not known counts 0.
 
     Order flow, which has no bounds, enters as the tanh of it over USUAL_FLOW.
     """
-    total = 0.0
+    total = modelled
     for i in range(len(SIGNALS)):
         signal = features[SIGNALS[i]]
         if math.isfinite(signal):
             bounded = math.tanh(signal / USUAL_FLOW) if SIGNALS[i] == ORDER_FLOW else min(max(signal, -1.0), 1.0)
             total += weights[i] * bounded
     return min(max(total, -most), most)
+
+
+@subkernel
+def modelled_skew(answer: float, middle: float, weight: float) -> float:
+    """weight (bp) × (a compiled model's answer − the answer that says nothing); 0 where it has no answer."""
+    return weight * (answer - middle) if math.isfinite(answer) else 0.0
+
+
+@subkernel
+def wanted_inventory(target: float, view: float, weight: float, most: float) -> float:
+    """target + weight × a slow view (orders), within ±`most`; a view that is not known counts 0."""
+    wanted = target + weight * view if math.isfinite(view) else target
+    return min(max(wanted, -most), most)
