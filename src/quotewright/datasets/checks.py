@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 from quotewright.datasets import checks_panel, checks_prices, checks_times, checks_values
 from quotewright.datasets.dataset import Dataset
 from quotewright.datasets.manifest import Finding
@@ -9,6 +12,16 @@ from quotewright.datasets.views import views
 
 OF_A_SERIES = (*checks_times.CHECKS, *checks_values.CHECKS, *checks_prices.CHECKS)
 OF_A_PANEL = checks_panel.CHECKS
+
+
+class Summary(NamedTuple):
+    """One kind of finding in one column over all series: in how many series, how often in all, and an example."""
+
+    check: str
+    column: str
+    series: int
+    count: int
+    example: str
 
 
 def check(dataset: Dataset) -> tuple[Finding, ...]:
@@ -19,3 +32,16 @@ def check(dataset: Dataset) -> tuple[Finding, ...]:
     each = views(dataset)
     found = [finding for view in each for one in OF_A_SERIES for finding in one(view)]
     return (*found, *(finding for one in OF_A_PANEL for finding in one(dataset, each)))
+
+
+def summary(findings: Iterable[Finding]) -> list[Summary]:
+    """Findings of a panel in short, in order of first appearance."""
+    alike: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        alike.setdefault((finding.check, finding.column), []).append(finding)
+    return [
+        Summary(
+            *kind, len(of_kind), sum(one.count for one in of_kind), f"{of_kind[0].series} {of_kind[0].detail}".strip()
+        )
+        for kind, of_kind in alike.items()
+    ]

@@ -97,8 +97,9 @@ def straight_rows(prices: list[Floats], volumes: list[Floats]) -> Mask:
     if count < 3:
         return straight
     columns = [*prices, *volumes]
-    near = [np.abs(v[1:-1] - (v[2:] + v[:-2]) / 2) <= STRAIGHT * np.abs(v[1:-1]) for v in columns]
-    moved = [np.abs(v[2:] - v[:-2]) > 10 * STRAIGHT * np.abs(v[1:-1]) for v in columns]
+    with np.errstate(invalid="ignore"):  # infinities are another check's
+        near = [np.abs(v[1:-1] - (v[2:] + v[:-2]) / 2) <= STRAIGHT * np.abs(v[1:-1]) for v in columns]
+        moved = [np.abs(v[2:] - v[:-2]) > 10 * STRAIGHT * np.abs(v[1:-1]) for v in columns]
     straight[1:-1] = np.logical_and.reduce([*near, *moved[len(prices) :]]) & np.logical_or.reduce(moved[: len(prices)])
     return straight
 

@@ -77,7 +77,7 @@ def nudged(view: View) -> Iterator[Finding]:
     steps = np.diff(np.sort(view.time))
     unit = int(np.gcd.reduce(steps))
     shared, next_to = int((steps == 0).sum()), int((steps == unit).sum())
-    if unit and next_to > NUDGED * max(shared, 1) and usual_step(view.time, unit) == unit:
+    if unit and next_to > max(NUDGED * shared, len(steps) // 100):
         detail = (
             f"{shared:,} prints are at the time of the one before, {next_to:,} one unit ({duration(unit)}) after it"
         )
