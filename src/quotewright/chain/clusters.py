@@ -23,29 +23,31 @@ def clusters(transfers: Transfers, *, change: bool = False, except_coinjoins: bo
     too (`change.one_time_change`): it finds more, and one wrong answer can merge two services for good.
     """
     parents, sizes = singletons(len(transfers.addresses))
-    merge(parents, sizes, *common_inputs(transfers, except_coinjoins=except_coinjoins))
+    _, a, b = common_inputs(transfers, except_coinjoins=except_coinjoins)
+    merge(parents, sizes, a, b)
     if change:
-        merge(parents, sizes, *change_links(transfers))
+        _, a, b = change_links(transfers)
+        merge(parents, sizes, a, b)
     return smallest_member(roots(parents))
 
 
-def common_inputs(transfers: Transfers, *, except_coinjoins: bool = True) -> tuple[Integers, Integers]:
-    """Pairs of neighbouring known inputs of one transaction, in order of transactions."""
+def common_inputs(transfers: Transfers, *, except_coinjoins: bool = True) -> tuple[Integers, Integers, Integers]:
+    """(transaction, address, address) of neighbouring known inputs, in order of transactions."""
     known = transfers.source_address >= 0
     if except_coinjoins:
         known &= ~coinjoins(transfers)[transfers.source_tx]
     tx, address = transfers.source_tx[known], transfers.source_address[known]
     same = tx[1:] == tx[:-1]
-    return address[:-1][same], address[1:][same]
+    return tx[:-1][same], address[:-1][same], address[1:][same]
 
 
-def change_links(transfers: Transfers) -> tuple[Integers, Integers]:
-    """Pairs of the first known input and the one-time change of each transaction that has both."""
+def change_links(transfers: Transfers) -> tuple[Integers, Integers, Integers]:
+    """(transaction, address, address) of the first known input and the one-time change of each that has both."""
     rows = one_time_change(transfers)
     known = np.flatnonzero(transfers.source_address >= 0)
     tx, first = np.unique(transfers.source_tx[known], return_index=True)
     has = rows[tx] >= 0
-    return transfers.source_address[known[first[has]]], transfers.target_address[rows[tx[has]]]
+    return tx[has], transfers.source_address[known[first[has]]], transfers.target_address[rows[tx[has]]]
 
 
 def smallest_member(representative: Integers) -> Integers:

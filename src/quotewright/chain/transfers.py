@@ -76,6 +76,29 @@ def check_transfers(transfers: Transfers) -> None:
             raise InputError(f"{side}_satoshi", int(satoshi.min()), "must not be negative (−1: an unknown input)")
 
 
+def flat(
+    times: list[int],
+    heights: list[int],
+    sources: list[tuple[int, int, int]],
+    targets: list[tuple[int, int, int]],
+    addresses: list[str],
+) -> Transfers:
+    """Transfers of lists: times and heights by transaction, (transaction, address, satoshi) by input and output."""
+    source_tx, source_address, source_satoshi = _columns(sources)
+    target_tx, target_address, target_satoshi = _columns(targets)
+    return Transfers(
+        np.array(times, np.int64),
+        np.array(heights, np.int64),
+        source_tx,
+        source_address,
+        source_satoshi,
+        target_tx,
+        target_address,
+        target_satoshi,
+        tuple(addresses),
+    )
+
+
 def transfers_of(blocks: Sequence[Block], *, first_height: int | None = None, network: Network = MAINNET) -> Transfers:
     """The transfers of consecutive blocks, oldest first.
 
@@ -132,19 +155,7 @@ class _Build:
                 self.made.add((txid, n))
 
     def done(self) -> Transfers:
-        source_tx, source_address, source_satoshi = _columns(self.sources)
-        target_tx, target_address, target_satoshi = _columns(self.targets)
-        return Transfers(
-            np.array(self.times, np.int64),
-            np.array(self.heights, np.int64),
-            source_tx,
-            source_address,
-            source_satoshi,
-            target_tx,
-            target_address,
-            target_satoshi,
-            tuple(self.index),
-        )
+        return flat(self.times, self.heights, self.sources, self.targets, list(self.index))
 
     def _number(self, address: str | None) -> int:
         return UNKNOWN if address is None else self.index.setdefault(address, len(self.index))
