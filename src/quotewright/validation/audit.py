@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from quotewright.domain.errors import InputError
-from quotewright.validation.audit_moments import moments_to_try
+from quotewright.domain.errors import InputError, QuotewrightError
+from quotewright.validation.audit_moments import WARM, moments_to_try
 from quotewright.validation.labels import Integers, checked_times
 from quotewright.validation.poison import poisoned
 
@@ -104,7 +104,12 @@ def audit(
     together.
     """
     _check_tables(tables, tolerance)
-    whole = _made(make, {name: table.rows for name, table in tables.items()})
+    try:
+        whole = _made(make, {name: table.rows for name, table in tables.items()})
+    except QuotewrightError:
+        raise
+    except Exception as failure:
+        raise InputError("function", repr(failure), "must run on the whole data") from failure
     leaks: dict[tuple[str, str], Leak] = {}
     compared = 0
     last = max(int(table.known[-1]) for table in tables.values())
@@ -129,7 +134,8 @@ def audit(
             try:
                 part = _made(make, given)
             except Exception as failure:  # the user's code may raise anything, and that is the finding
-                leaks.setdefault(("", FAILED), Leak(FAILED, "", moment, moment, None, f"{kind}: {failure!r}"))
+                if _warm(tables, moment):
+                    leaks.setdefault(("", FAILED), Leak(FAILED, "", moment, moment, None, f"{kind}: {failure!r}"))
                 continue
             for leak in _differences(kind, moment, whole, part, tolerance):
                 leaks.setdefault((leak.column, leak.kind), leak)
@@ -144,11 +150,16 @@ def _made(make: Maker, given: dict[str, Any]) -> dict[str, Column]:
     return columns
 
 
+def _warm(tables: Mapping[str, Known], moment: int) -> bool:
+    """Whether so much was known that a function has no excuse to fail."""
+    return all(table.until(moment) >= WARM * len(table.rows) for table in tables.values())
+
+
 def _guarded(rows: Any) -> Any:
     """An array that the function cannot change; a frame cannot be changed as it is."""
     if not isinstance(rows, np.ndarray):
         return rows
-    view: Array = rows.view()
+    view = cast(Array, rows).view()
     view.flags.writeable = False
     return view
 
@@ -194,7 +205,7 @@ def _same(a: Array, b: Array, tolerance: float) -> npt.NDArray[np.bool_]:
 
 
 def _plain(value: Any) -> object:
-    return value.item() if isinstance(value, np.generic) else value
+    return cast(object, value.item()) if isinstance(value, np.generic) else value
 
 
 def _check_tables(tables: Mapping[str, Known], tolerance: float) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from quotewright.validation.labels import Integers
 
-LEAST_PAST = 0.25  # of the rows of a column come before any moment, so that it has warmed up
+WARM = 0.25  # of the rows, from which on a function has what it needs
 ADVERSARIAL = 16
 
 
@@ -20,17 +20,17 @@ def moments_to_try(
     number: int,
     seed: int,
 ) -> Integers:
-    """Moments (ns) in order: drawn from all times at which something was known, and up to 16 that look for leaks.
+    """Moments (ns) in order: drawn from all times at which something was known, and those that look for leaks.
 
     `tables` are the times at which their rows became known, `columns` (values, times, known) of what is made. A leak
-    from an extreme shows on the row before it, one by an early join just before a row became known, one from the next
-    row anywhere.
+    from an extreme shows on the row before it, one by an early join just before a row became known, one that fills a
+    warm-up only within it (after 2, 4, 8 … rows), one from the next row anywhere.
     """
     made = np.concatenate([known for _, _, known in columns] or [np.zeros(0, np.int64)])
     given = np.concatenate(tables)
     last = int(given.max())
     made = made[made <= last]
-    first = int(np.quantile(made, LEAST_PAST, method="lower")) if len(made) else int(given.min())
+    first = int(np.quantile(made, WARM, method="lower")) if len(made) else int(given.min())
     pool = np.unique(np.concatenate([given, made]))
     pool = pool[(pool >= first) & (pool < last)]
     if len(pool) == 0:
@@ -42,7 +42,9 @@ def moments_to_try(
     telling = np.unique(telling[(telling >= first) & (telling < last)])
     if len(telling) > ADVERSARIAL:
         telling = rng.choice(telling, ADVERSARIAL, replace=False)
-    return np.unique(np.concatenate([drawn, telling]))
+    begun = np.unique(np.concatenate([given, made]))
+    doubling = begun[2 ** np.arange(1, int(np.log2(len(begun))))]
+    return np.unique(np.concatenate([doubling[doubling < first], drawn, telling]))
 
 
 def _telling(values: npt.NDArray[Any], known: Integers) -> Integers:

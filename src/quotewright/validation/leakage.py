@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from quotewright.domain.errors import InputError
-from quotewright.validation.labels import Floats, Integers
+from quotewright.validation.labels import Floats
 from quotewright.validation.splits import Fold
 
 BINS = 20
@@ -32,7 +31,7 @@ class Suspicion(NamedTuple):
 class Duplicates(NamedTuple):
     """Rows that are the same on both sides of a split: how many test rows, and the first pairs (training, test)."""
 
-    count: int
+    number: int
     pairs: tuple[tuple[int, int], ...]
 
 
@@ -56,7 +55,7 @@ def suspicions(
 
 
 def duplicates(features: Floats, fold: Fold, *, most: int = 20) -> Duplicates:
-    """Test rows that a training row equals in every feature (NaN equals NaN), as after a careless join or resampling."""
+    """Test rows that a training row equals in every feature (NaN equals NaN), as a careless join leaves them."""
     if features.ndim != 2 or features.shape[1] == 0:
         raise InputError("features", features.shape, "give rows × at least one feature")
     seen: dict[bytes, int] = {}
@@ -94,14 +93,17 @@ def _ranks(values: Floats) -> Floats:
 
 
 def _explained(x: Floats, y: Floats) -> float:
-    """√ of the variance of y that the mean of its bin of x explains, bins of odd rows judged on even ones; 0 below."""
+    """√ of the share of y's variance that the mean of its bin of x explains, fitted on one half, judged on the other.
+
+    Halves are of neighbouring rows: labels that overlap would tell of each other in any other two.
+    """
     both = np.isfinite(x) & np.isfinite(y)
     if both.sum() < FEWEST:
         return 0.0
     edges = np.quantile(x[both], np.arange(1, BINS) / BINS)
     place = np.searchsorted(edges, x[both], side="right")
     target = y[both] - y[both].mean()
-    halves: list[npt.NDArray[np.bool_] | Integers] = [np.arange(len(target)) % 2 == 0, np.arange(len(target)) % 2 == 1]
+    halves = np.array_split(np.arange(len(target)), 2)
     missed = total = 0.0
     for fitted, judged in (halves, halves[::-1]):
         counts = np.bincount(place[fitted], minlength=BINS)

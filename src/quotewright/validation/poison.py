@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from quotewright.domain.errors import InputError
+
+Array = npt.NDArray[Any]
 
 
 def poisoned(rows: Any, known: int, *, seed: int) -> Any:
@@ -23,13 +25,13 @@ def poisoned(rows: Any, known: int, *, seed: int) -> Any:
     factors = np.ones(n)
     factors[known:] = np.exp2(rng.uniform(0.1, 1.0, n - known) * rng.choice([-1, 1], n - known))
     if isinstance(rows, np.ndarray):
-        return _array(rows, order, factors)
+        return _array(cast(Array, rows), order, factors)
     if hasattr(rows, "get_columns"):
         return rows.with_columns([_series(column, order, factors) for column in rows.get_columns()])
     raise InputError("rows", type(rows).__name__, "give a polars frame or an array")
 
 
-def _array(rows: npt.NDArray[Any], order: npt.NDArray[np.int64], factors: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+def _array(rows: Array, order: npt.NDArray[np.int64], factors: npt.NDArray[np.float64]) -> Array:
     if rows.dtype.names:
         other = rows.copy()
         for name in rows.dtype.names:
