@@ -19,7 +19,7 @@ import numpy.typing as npt
 from quotewright.accounting.valuation import Valuation, exact
 from quotewright.domain.errors import DataError, InputError
 from quotewright.domain.instrument import Instrument
-from quotewright.domain.journal import FEE_IN_BASE, Record
+from quotewright.domain.journal import FEE_IN_BASE, JOURNAL, Record
 from quotewright.sessions.agents import AgentSpec
 from quotewright.sessions.replay import check_market, combined_hash, run
 from quotewright.sessions.sweep_figures import mark_figures
@@ -103,9 +103,9 @@ class ReplayObjective:
     """Evaluates parameter sets of a strategy by replay, all of a batch in one pass, each in a world of its own.
 
     `agent` has the strategy, what is fixed of its parameters, and its limits. Metrics, money in the settle asset: `pnl`
-    (marked at the mid), `fees` (negative where paid), `turnover`, `fills`, `max_drawdown`, and of equity changes from
-    mark to mark `sharpe`, `sharpe_stderr` (accounting as in a sweep; None without variation). A set that never trades
-    has a pnl of 0 and no Sharpe ratio.
+    (marked at the mid, since the last mark before the stretch), `fees` (negative where paid), `turnover`, `fills`,
+    `max_drawdown`, and of equity changes from mark to mark `sharpe`, `sharpe_stderr` (`sessions.sweep_figures`; None
+    without variation). A set that never trades has a pnl of 0 and no Sharpe ratio.
     """
 
     agent: AgentSpec
@@ -163,19 +163,22 @@ def before(feed: Iterable[Window], until: int) -> Iterator[Window]:
 
 
 class _StretchTally:
-    """Takes the journal of a pass, and keeps what happened from a time on."""
+    """Takes the journal of a pass, and keeps what happened from a time on, and each agent's last mark before it."""
 
     def __init__(self, instrument: Instrument, agents: int, since: int) -> None:
         self._instrument = instrument
         self._valuation = Valuation(instrument)
         self._agents = agents
         self._since = since
+        self._base = np.zeros(agents, JOURNAL)  # worth nothing where there is no mark yet
         self._marks: list[npt.NDArray[Any]] = []
         self._fills: list[npt.NDArray[Any]] = []
         self._ends: list[npt.NDArray[Any]] = []
 
     def append(self, rows: npt.NDArray[Any], /) -> None:
         """Take the next block of journal records."""
+        early = rows[(rows["ts"] < self._since) & (rows["kind"] == Record.MARK)]
+        self._base[early["agent"]] = early
         late = rows[rows["ts"] >= self._since]
         for kept, kind in ((self._marks, Record.MARK), (self._fills, Record.FILL), (self._ends, Record.RUN_END)):
             kept.append(late[late["kind"] == kind].copy())
@@ -184,14 +187,17 @@ class _StretchTally:
         """The metrics of each agent, after the pass has ended."""
         marks, fills, ends = (np.concatenate(kept) for kept in (self._marks, self._fills, self._ends))
         return [
-            self._of(*(rows[rows["agent"] == agent] for rows in (marks, fills, ends))) for agent in range(self._agents)
+            self._of(self._base[agent : agent + 1], *(rows[rows["agent"] == agent] for rows in (marks, fills, ends)))
+            for agent in range(self._agents)
         ]
 
-    def _of(self, marks: npt.NDArray[Any], fills: npt.NDArray[Any], ends: npt.NDArray[Any]) -> dict[str, float | None]:
+    def _of(
+        self, base: npt.NDArray[Any], marks: npt.NDArray[Any], fills: npt.NDArray[Any], ends: npt.NDArray[Any]
+    ) -> dict[str, float | None]:
         unit = self._instrument.money_unit
-        path = self._equity(np.concatenate([marks, ends]))
-        start, end = (int(path[0]), int(path[-1])) if len(path) else (0, 0)
-        figures = mark_figures(path[: len(marks)].astype(np.int64), start, end)
+        path = self._equity(np.concatenate([base, marks, ends]))
+        start, end = int(path[0]), int(path[-1])
+        figures = mark_figures(path[1 : 1 + len(marks)].astype(np.int64), start, end)
         lots = exact(fills["qty"])
         value = self._valuation.value(lots * self._valuation.atoms_per_lot, 2 * exact(fills["price"]))
         fees = np.where(
