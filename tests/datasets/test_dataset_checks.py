@@ -139,7 +139,7 @@ def test_universes() -> None:
     assert {one.check for one in alive} == {"survivors"}
     died = check(panel([500] * 10 + [300, 210]))
     assert {one.check for one in died} == {"coverage"}
-    assert [(one.check, one.series, one.count) for one in summary(died)] == [("coverage", 2, 510)]
+    assert [(one.check, one.series, one.rows) for one in summary(died)] == [("coverage", 2, 510)]
     cut = check(panel([500] * 8 + [300] * 4))
     assert {one.check for one in cut} == {"coverage", "survivors", "cut_together"}
 

@@ -15,12 +15,12 @@ OF_A_PANEL = checks_panel.CHECKS
 
 
 class Summary(NamedTuple):
-    """One kind of finding in one column over all series: in how many series, how often in all, and an example."""
+    """One kind of finding in one column over all series: in how many series, in how many rows, an example."""
 
     check: str
     column: str
     series: int
-    count: int
+    rows: int
     example: str
 
 

@@ -67,7 +67,13 @@ def swapped_volumes(view: View) -> Iterator[Finding]:
     swapped = swapped_rows(base, quote, view.floats("low"), view.floats("high"))
     if swapped.any():
         yield view.finding("swapped_volumes", pair[0], swapped, f"is {pair[1]}, and the other way round")
-    outside = ~swapped & ~_within(base, quote, view.floats("low"), view.floats("high")) & (base > 0) & (quote > 0)
+    outside = (
+        ~swapped
+        & ~_within(base, quote, view.floats("low"), view.floats("high"))
+        & (base > 0)
+        & (quote > 0)
+        & np.isfinite(base * quote)
+    )
     if outside.any():
         yield view.finding("mean_price_outside", pair[1], outside, f"{pair[1]} ÷ {pair[0]} lies outside the bar")
 
