@@ -53,14 +53,16 @@ def kernel(z: Floats, y: Floats, at: Floats) -> Floats:
 
     design = features(inside)
     middle, level = design.mean(axis=0), float(y.mean())
-    u, s, vt = cast(tuple[Floats, Floats, Floats], np.linalg.svd(design - middle, full_matrices=False))
-    turned, n = u.T @ (y - level), len(y)
-    shrinks = s**2 / (s**2 + n * PENALTIES[:, None])
-    outside_space = float((y - level) @ (y - level) - turned @ turned)
-    losses = outside_space + (((1 - shrinks) * turned) ** 2).sum(axis=1)
+    centred, n = design - middle, len(y)
+    powers, axes = np.linalg.eigh(centred.T @ centred)
+    powers = np.maximum(powers, 1e-12 * powers[-1] + 1e-300)
+    along = axes.T @ (centred.T @ (y - level))
+    shrinks = powers / (powers + n * PENALTIES[:, None])
+    unreached = max(float((y - level) @ (y - level) - (along**2 / powers).sum()), 0.0)
+    losses = unreached + ((1 - shrinks) ** 2 * along**2 / powers).sum(axis=1)
     freedom = np.maximum(n - 1 - shrinks.sum(axis=1), 1e-9)
     best = int(np.argmin(n * losses / freedom**2))
-    weights = vt.T @ np.where(s > 0, shrinks[best] * turned / np.where(s > 0, s, 1.0), 0.0)
+    weights = axes @ (shrinks[best] * along / powers)
     return level + (features(outside) - middle) @ weights
 
 

@@ -43,9 +43,10 @@ def trade_profits(returns: npt.ArrayLike, positions: npt.ArrayLike, cost: float)
     before, trade_before = np.concatenate([[0.0], held[:-1]]), np.concatenate([[-1], of_bar[:-1]])
     same = in_trade & (of_bar == trade_before)
     opening = np.where(in_trade, np.where(same, np.abs(held - before), np.abs(held)), 0.0)
-    profit = np.bincount(of_bar[in_trade], (held * r - cost * opening)[in_trade], number)
+    profit = np.zeros(number)
+    np.add.at(profit, of_bar[in_trade], (held * r - cost * opening)[in_trade])
     closed = (trade_before >= 0) & ~same
-    profit -= cost * np.bincount(trade_before[closed], np.abs(before)[closed], number)
+    np.add.at(profit, trade_before[closed], -cost * np.abs(before)[closed])
     if in_trade[-1]:
         profit[-1] -= cost * abs(held[-1])
     return profit
