@@ -81,6 +81,7 @@ def activity(transfers: Transfers, node: Integers) -> Floats:
         _mean(both, joint[both_tx], nodes),
         _mean(got, amount % _ROUND == 0, nodes),
         _mean(gave, payers[gave_tx], nodes),
+        _mean(gave, outputs[gave_tx], nodes),
         _mean(got, outputs[got_tx], nodes),
     ]
     return np.stack(columns, axis=1)

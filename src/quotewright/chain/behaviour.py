@@ -195,7 +195,7 @@ def mixer(world: World, owner: int) -> None:
     """Take coins at new addresses, pay them out in peeling chains of round amounts to new addresses of users."""
     if world.acts(owner, 0.1):
         denomination = int(world.rng.choice(_DENOMINATIONS))
-        while world.balance(owner) > 2 * denomination:
+        for _ in range(min(5, world.balance(owner) // (2 * denomination))):
             user = world.some("user")
             world.pay(owner, [(user, world.address(user), denomination)], world.address(owner))
 

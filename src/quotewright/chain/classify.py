@@ -187,7 +187,7 @@ def _weights(unit: Integers, category: Integers, train: npt.NDArray[np.bool_], *
 def _dealings(
     neighbours: Neighbours, category: Integers, owner: Integers, train: npt.NDArray[np.bool_], kinds: int
 ) -> list[Floats]:
-    """Of those whom each row's node pays, and of those who pay it: the share of each category, by owners in training."""
+    """Of those whom each row's node pays, and who pay it: the share of each category, of owners in training."""
     found, node = neighbours
     nodes = int(max(node.max(initial=0), found.payer.max(initial=0), found.payee.max(initial=0))) + 1
     kind_at, owner_at = np.full(nodes, -1), np.full(nodes, -1)

@@ -44,7 +44,7 @@ class SimulatedChain(NamedTuple):
 
 
 def simulate_chain(
-    seed: int, *, days: int = 40, blocks_a_day: int = 12, counts: dict[str, int] | None = None
+    seed: int, *, days: int = 30, blocks_a_day: int = 12, counts: dict[str, int] | None = None
 ) -> SimulatedChain:
     """A chain of `days` with about `blocks_a_day` blocks; `counts` of owners by category (all of `CATEGORIES`).
 
