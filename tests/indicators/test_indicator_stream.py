@@ -38,7 +38,7 @@ def row(table: dict[str, Floats], i: int) -> dict[str, float]:
 
 
 @given(bars(), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=35, deadline=None)
 def test_bar_by_bar_in_pieces_and_at_once(table: dict[str, Floats], data: st.DataObject) -> None:
     count = len(table["close"])
     cut = data.draw(st.integers(0, count))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pytest
+import talib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,6 +76,19 @@ def test_a_still_market_is_neither_missing_nor_divided_by() -> None:
     assert last["rsi_1"] == last["mfi_1"] == 50
     assert last["bollinger_place_14"] == 0.5
     assert last["funding:zscore_14"] == 0
+
+
+def test_rounding_is_no_move_and_no_spread() -> None:
+    high, low, close = np.tile([0.3, 0.35], 20), np.tile([0.1, 0.05], 20), np.tile([0.2, 0.2], 20)
+    typical = (high + low + close) / 3
+    assert 0 < abs(typical[1] - typical[0]) < 1e-15
+    bars = {"high": high, "low": low, "close": close, "volume": np.ones(40)}
+    assert values_of(bars, "mfi_7")[-1] == talib.MFI(high, low, close, bars["volume"], 7)[-1] == 0
+    assert values_of(bars, "mfi_1")[-1] == 50
+    wobble = {"x": np.tile([0.1 + 0.2, 0.3], 20)}
+    assert wobble["x"][0] != wobble["x"][1]
+    assert values_of(wobble, "x:zscore_7")[-1] == 0
+    assert values_of({"close": wobble["x"]}, "bollinger_width_7")[-1] == 0
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 80), st.sampled_from(["high", "low", "close", "volume", "funding"]))
