@@ -112,6 +112,7 @@ CLASSIFIERS = (
         space=(_log("eta0", 1.0, 1e-4, 10.0),),
         fixed={"loss": "hinge", "penalty": None, "learning_rate": "pa1"},
         proba=False,
+        largest_weight_1=True,
         **_LIN,
     ),
     _classifier("LinearSVC", _SVM, "LinearSVC", space=(_C,), fixed={"max_iter": 5000}, proba=False, **_LIN),
@@ -119,7 +120,8 @@ CLASSIFIERS = (
         "SVC", _SVM, "SVC", space=(_C, _one("gamma", "scale", "scale", "auto")), scaled=True, proba=False, cost=DEAR
     ),
     _classifier("KNN", _NEAR, "KNeighborsClassifier", space=_NEIGHBOURS, scaled=True, takes_weights=False),
-    _classifier("GaussianNB", _BAYES, "GaussianNB", space=(_log("var_smoothing", 1e-9, 1e-12, 1e-1),)),
+    # Scaled, because it adds a share of the largest variance of all features to each one's.
+    _classifier("GaussianNB", _BAYES, "GaussianNB", space=(_log("var_smoothing", 1e-9, 1e-12, 1e-1),), scaled=True),
     # Scaled, so that it splits each feature at its mean in training rather than at 0.
     _classifier("BernoulliNB", _BAYES, "BernoulliNB", space=(_log("alpha", 1.0, 1e-3, 10.0),), scaled=True),
     _classifier("LDA", _LDA, "LinearDiscriminantAnalysis", takes_weights=False, **_LIN),
@@ -204,6 +206,7 @@ REGRESSORS = (
         space=(_log("eta0", 1.0, 1e-4, 10.0), _log("epsilon", 0.1, 1e-3, 1.0)),
         fixed={"loss": "epsilon_insensitive", "penalty": None, "learning_rate": "pa1"},
         target_scaled=True,
+        largest_weight_1=True,
         **_LIN,
     ),
     _regressor(

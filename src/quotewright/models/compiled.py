@@ -86,7 +86,7 @@ def compiled_forest(
         start += len(part[0])
     head = records(1, HEAD)
     head["kind"], head["features"], head["trees"] = FOREST, len(features), len(roots)
-    head["base"], head["divisor"], head["narrow"] = base, divisor, int(narrow)
+    head["offset"], head["divisor"], head["narrow"] = base, divisor, int(narrow)
     values = np.concatenate([values for _, values in parts])
     table = _finish(head, [np.array(roots, np.float64), values], ending)
     nodes = as_records(np.concatenate([nodes for nodes, _ in parts]).view(NODE))
@@ -105,7 +105,7 @@ def compiled_linear(
     """Coefficients on features standardised by `scaling` = (means, scales), if any."""
     means, scales = scaling or (np.zeros(len(features)), np.ones(len(features)))
     head = records(1, HEAD)
-    head["kind"], head["features"], head["base"], head["divisor"] = LINEAR, len(features), intercept, 1.0
+    head["kind"], head["features"], head["offset"], head["divisor"] = LINEAR, len(features), intercept, 1.0
     table = _finish(head, [coefficients, means, scales], ending)
     return checked(CompiledModel(name, kind, tuple(features), head, records(0, NODE), table, 0))
 

@@ -7,6 +7,7 @@ the core: see `quotewright.models.sidecar`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -163,8 +164,8 @@ def _lightgbm(last: Any) -> _Forest:
 def _xgboost(last: Any) -> _Forest:
     trees, score = xgboost_trees(last.get_booster().save_raw("json"))
     if last.objective == "binary:logistic":
-        one = np.float32(1)
-        base = float(-np.log(one / np.float32(score) - one))
+        odds = np.float32(1) / np.float32(score) - np.float32(1)
+        base = float(np.float32(-math.log(float(odds))))  # a single, as the library's
         return _Forest(trees, LOGISTIC_SINGLE, base, narrow=True)
     if last.objective not in ("reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror"):
         raise InputError("objective", last.objective, "only binary:logistic and plain regression can be compiled")

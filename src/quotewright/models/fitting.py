@@ -111,7 +111,8 @@ def fit(
 
     `calibrate`: "sigmoid", "isotonic", "none", or None, which is "sigmoid" for a classifier without probabilities and
     "none" for the others. Calibration is fitted on the latest fifth of the rows, the model on those before it, without
-    those whose label (`spans`) ends after the fifth begins. `weights` are scaled to a mean of 1.
+    those whose label (`spans`) ends after the fifth begins. `weights` are scaled to a mean of 1
+    (passive-aggressive models: to a largest of 1).
 
     Raises InputError for rows that are too few, not finite (NaN passes where the model takes it), of one label, or that
     the library refuses; MissingExtraError without the library.
@@ -147,7 +148,6 @@ def fit_recipe(
     if len(names) != rows.shape[1] or len(set(names)) != len(names):
         raise InputError("features", names, f"give {rows.shape[1]} different names, one a column")
     targets = np.searchsorted(labels, targets).astype(np.float64) if kind == CLASSIFIER else targets
-    started = time.perf_counter()
     cut = len(rows) if method == "none" else int(len(rows) * (1 - HELD_OUT))
     used = np.arange(cut) if method == "none" else before(cut, spans)
     if len(used) < 2 or (kind == CLASSIFIER and len(np.unique(targets[used])) < len(labels)):
@@ -155,6 +155,7 @@ def fit_recipe(
     chosen = None if given is None else _of_mean_one(given[used])
     within = None if spans is None else Spans(spans.starts[used], spans.ends[used])
     made = recipe.build()
+    started = time.perf_counter()  # not the library's import
     said = recipe.train(made, rows[used], targets[used], chosen, within)
     calibrator = None
     if method != "none":
@@ -258,7 +259,8 @@ def _fit_model(
     named: dict[str, Any] = {}
     said: list[str] = []
     if weights is not None and model.takes_weights:
-        named = {"model__sample_weight" if model.scaled else "sample_weight": weights}
+        used = weights / weights.max() if model.largest_weight_1 else weights
+        named = {"model__sample_weight" if model.scaled else "sample_weight": used}
     elif weights is not None:
         said = [f"{model.name} takes no sample weights: every row counted alike"]
     return said + told(made.fit, rows, targets, **named)

@@ -45,6 +45,7 @@ class Model:
     target_scaled: bool = False
     proba: bool = True
     takes_weights: bool = True
+    largest_weight_1: bool = False  # weights multiply steps that would overshoot beyond 1
     takes_nan: bool = False
     compiled: bool = False
     cost: str = CHEAP
@@ -63,7 +64,7 @@ class Model:
         known: dict[str, Any] = made.get_params()
         wanted = {**self.fixed, **self.defaults, **(params or {})}
         for name, value in (params or {}).items():
-            if name not in known and name not in wanted:
+            if name not in known:
                 raise InputError(name, value, f"{self.name} has: {', '.join(sorted(known))}")
         if "random_state" in known:
             wanted["random_state"] = seed

@@ -13,6 +13,7 @@ from quotewright.models.thresholds import last_rounded_below, last_rounded_up_to
 
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2  # bits of LightGBM's decision_type
 _MISSING_NONE, _MISSING_ZERO = 0, 1  # its bits 2 and 3
+_ZERO = float(np.float32(1e-35))
 
 
 def sklearn_tree(fitted: Any, values: Any, features: Any = None) -> Tree:
@@ -70,6 +71,7 @@ def _lightgbm_tree(part: str) -> Tree:
     if (kinds & _CATEGORICAL).any() or (missing == _MISSING_ZERO).any():
         raise InputError("features", "categorical, or zero as missing", "only plain numerical splits can be compiled")
     threshold = np.array(fields["threshold"].split(), np.float64)
+    threshold = _past_zero(threshold)
     # Where training saw no missing value, LightGBM takes NaN as 0.
     missing_left = np.where(missing == _MISSING_NONE, threshold >= 0, (kinds & _DEFAULT_LEFT) != 0)
     children = [np.array(fields[side].split(), np.int64) for side in ("left_child", "right_child")]
@@ -84,6 +86,12 @@ def _lightgbm_tree(part: str) -> Tree:
         np.concatenate([np.zeros(splits), values]),
         np.concatenate([missing_left, blank.astype(np.bool_)]),
     )
+
+
+def _past_zero(threshold: Any) -> Any:
+    """Thresholds for features as given, where LightGBM takes all within ±1e−35 (rounded to single) for 0."""
+    low, high = (threshold >= -_ZERO) & (threshold < 0), (threshold >= 0) & (threshold < _ZERO)
+    return np.where(low, np.nextafter(-_ZERO, -np.inf), np.where(high, _ZERO, threshold))
 
 
 def xgboost_trees(raw: bytes | bytearray) -> tuple[list[Tree], float]:

@@ -47,7 +47,7 @@ def sequential_bootstrap(spans: Spans, draws: int, seed: int) -> Integers:
     for k in range(draws):
         shared = np.concatenate([[0.0], np.cumsum(lengths / (alive + 1))])
         odds: Floats = np.cumsum((shared[last] - shared[first]) / life)
-        drawn[k] = min(int(np.searchsorted(odds, uniforms[k] * odds[-1], side="right")), len(odds) - 1)
+        drawn[k] = min(int(np.searchsorted(odds, float(uniforms[k] * odds[-1]), side="right")), len(odds) - 1)
         alive[first[drawn[k]] : last[drawn[k]]] += 1
     return drawn
 

@@ -65,7 +65,7 @@ def _plus(total: float, value: float, narrow: int) -> float:
 @subkernel
 def _sum_present(head: Any, nodes: Any, table: Any, x: Any) -> float:
     """The sum over the trees, in their order, for a row without missing values."""
-    total, values = head.base, head.trees
+    total, values = head.offset, head.trees
     for tree in range(0, head.trees, GROUP):
         a, b = int(table[tree]), int(table[tree + 1])
         c, d = int(table[tree + 2]), int(table[tree + 3])
@@ -91,7 +91,7 @@ def _sum_present(head: Any, nodes: Any, table: Any, x: Any) -> float:
 @subkernel
 def _sum_missing(head: Any, nodes: Any, table: Any, x: Any) -> float:
     """The same for a row with missing values, tree by tree."""
-    total = head.base
+    total = head.offset
     for tree in range(head.trees):
         total = _plus(total, table[head.trees + leaf_of(nodes, int(table[tree]), x)], head.narrow)
     return total
@@ -146,8 +146,9 @@ def predict_many(head: Any, nodes: Any, table: Floats, rows: Floats) -> Floats:
 def leaves_of(head: Any, nodes: Any, table: Floats, rows: Floats, trees: int) -> npt.NDArray[np.int64]:
     """Rows × trees: the index in `nodes` of the leaf that each row reaches in each of the first `trees` trees."""
     given = _rows(head, rows)
-    if not 0 <= trees <= int(head[0].trees):
-        raise InputError("trees", trees, f"the model has {int(head[0].trees)}")
+    most = int(head["trees"][0])
+    if not 0 <= trees <= most:
+        raise InputError("trees", trees, f"the model has {most}")
     found = np.empty((len(given), trees), np.int64)
     _leaves(nodes, table, given, found)
     return found

@@ -27,7 +27,7 @@ HEAD = np.dtype(
         ("link", "i8"),
         ("after", "i8"),  # AS_IS, SCALED, PLATT or ISOTONIC
         ("knots", "i8"),  # of the isotonic line
-        ("base", "f8"),  # what the sum begins with: a prior, an intercept
+        ("offset", "f8"),  # what the sum begins with: a prior, an intercept
         ("divisor", "f8"),  # of the sum: the number of trees that are averaged
         ("slope", "f8"),  # SCALED: of the target; PLATT: a of 1/(1 + e^(a·f + b))
         ("shift", "f8"),  # SCALED: of the target; PLATT: b
