@@ -37,8 +37,9 @@ def distinct_by_transaction(
     tx: npt.NDArray[np.int64], address: npt.NDArray[np.int64], count: int
 ) -> npt.NDArray[np.int64]:
     """How many different known addresses each of `count` transactions has on one side."""
-    pairs = np.unique(np.stack([tx, address], axis=1)[address >= 0], axis=0)
-    return np.bincount(pairs[:, 0], minlength=count).astype(np.int64)
+    known = int(address.max(initial=0)) + 1
+    pairs = np.unique((tx * known + address)[address >= 0])
+    return np.bincount(pairs // known, minlength=count).astype(np.int64)
 
 
 def _largest_equal_group(transfers: Transfers, count: int) -> npt.NDArray[np.int64]:

@@ -55,11 +55,10 @@ def edges(transfers: Transfers, node: Integers | None = None) -> Edges:
     total = np.bincount(p_tx, put, len(transfers.time))
     amount = got[right] * put[left] / np.where(total[p_tx[left]] > 0, total[p_tx[left]], 1.0)
     other = payer[left] != payee[right]
-    pairs = np.stack([payer[left], payee[right]], axis=1)[other]
-    unique, place = np.unique(pairs, axis=0, return_inverse=True)
-    place = place.reshape(-1)
+    count = int(nodes.max(initial=0)) + 1
+    unique, place = np.unique((payer[left] * count + payee[right])[other], return_inverse=True)
     sums = np.bincount(place, amount[other], len(unique)).astype(np.float64)
-    return Edges(unique[:, 0], unique[:, 1], sums, np.bincount(place, minlength=len(unique)).astype(np.int64))
+    return Edges(unique // count, unique % count, sums, np.bincount(place, minlength=len(unique)).astype(np.int64))
 
 
 def graph_of(found: Edges, nodes: int) -> Any:
@@ -112,8 +111,9 @@ def _summed(
     tx: Integers, node: Integers, amount: Floats, kept: npt.NDArray[np.bool_]
 ) -> tuple[Integers, Integers, Floats]:
     """Rows of one transaction and node as one."""
-    pairs, place = np.unique(np.stack([tx, node], axis=1)[kept], axis=0, return_inverse=True)
-    return pairs[:, 0], pairs[:, 1], np.bincount(place.reshape(-1), amount[kept], len(pairs)).astype(np.float64)
+    nodes = int(node.max(initial=0)) + 1
+    pairs, place = np.unique((tx * nodes + node)[kept], return_inverse=True)
+    return pairs // nodes, pairs % nodes, np.bincount(place, amount[kept], len(pairs)).astype(np.float64)
 
 
 def _rustworkx() -> Any:

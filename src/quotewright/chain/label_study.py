@@ -45,7 +45,7 @@ def study_labels(
         trees=trees,
     )
     few = {
-        f"addresses of {labels.categories[k]}, of {count} owners": int(labels.stands_for[labels.category == k].sum())
+        f"addresses of {labels.categories[k]}, of {count} owners": round(labels.stands_for[labels.category == k].sum())
         for k, count in enumerate(owners)
         if count < folds
     }
