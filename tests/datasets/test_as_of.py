@@ -39,14 +39,14 @@ def newest_known(rows: list[tuple[int, int, int]], at: int, max_age: int | None)
     return math.nan if max_age is not None and at - time > max_age else float(value)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(observations, st.lists(st.integers(-30, 40), max_size=20), st.none() | st.integers(0, 15))
 def test_it_takes_the_newest_value_known(rows: Any, decisions: list[int], max_age: int | None) -> None:
     got = as_of(np.array(decisions, np.int64), series_of(rows), max_age=max_age)
     np.testing.assert_array_equal(got, [newest_known(rows, at, max_age) for at in decisions])
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(observations, st.integers(-20, 30), st.integers(1, 10**6))
 def test_the_future_changes_nothing(rows: Any, now: int, noise: int) -> None:
     """The truncation audit: whatever is published after a decision, the value at the decision is the same."""

@@ -175,7 +175,7 @@ def test_the_venue_s_terms_are_kept_and_count(tmp_path: Path) -> None:
     assert (kept["tick"], kept["taker_rate"]) == (instrument.tick, instrument.taker_rate)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 2**62), st.none() | st.floats()), min_size=1, max_size=20), st.text())
 def test_manifests_survive_their_file(rows: Any, note: str) -> None:
     frame = pl.DataFrame(

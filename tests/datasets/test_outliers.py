@@ -25,7 +25,7 @@ def far(before: list[float], value: float, threshold: float) -> bool:
     return abs(value - middle) > threshold * max(scale, LEAST_SCALE)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(values, st.integers(3, 9), st.floats(0.5, 20))
 def test_it_is_the_rule_window_by_window(series: list[float], window: int, threshold: float) -> None:
     got = hampel(np.array(series), window=window, threshold=threshold)
@@ -33,7 +33,7 @@ def test_it_is_the_rule_window_by_window(series: list[float], window: int, thres
     assert got.tolist() == want
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(values, st.integers(0, 39))
 def test_what_comes_later_changes_no_flag(series: list[float], upto: int) -> None:
     np.testing.assert_array_equal(hampel(np.array(series), window=5)[:upto], hampel(np.array(series[:upto]), window=5))

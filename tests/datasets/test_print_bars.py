@@ -78,7 +78,7 @@ def check(bars: Bars, prints: Prints, groups: list[list[int]], last_is_whole: bo
         assert bars.complete[bar] == (bar < len(kept) - 1 or last_is_whole)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(tapes, st.integers(1, 40), st.sampled_from(["count", "lots", "notional"]))
 def test_bars_of_an_amount(rows: Any, size: int, by: str) -> None:
     prints = prints_of(rows)
@@ -95,7 +95,7 @@ def test_bars_of_an_amount(rows: Any, size: int, by: str) -> None:
     np.testing.assert_array_equal(bars.start, prints.time[bars.first])
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(tapes, st.integers(1, 12))
 def test_bars_of_time(rows: Any, interval: int) -> None:
     prints = prints_of(rows)
@@ -240,7 +240,7 @@ def test_floats_become_steps_exactly_or_not_at_all() -> None:
             from_floats(time[:1], np.array([price]), np.ones(1), side[:1], tick="0.1", lot="1")
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(st.integers(1, 10**9), st.integers(0, 8))
 def test_every_decimal_of_a_step_is_counted(count: int, scale: int) -> None:
     value = float(f"{count}e-{scale}")
@@ -249,7 +249,7 @@ def test_every_decimal_of_a_step_is_counted(count: int, scale: int) -> None:
     assert from_floats(one, np.array([value]), np.ones(1), one.astype(np.int8), tick=tick, lot="1").price[0] == count
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.integers(1, 4), st.sampled_from([-1, 0, 1])), max_size=30))
 def test_the_tick_rule(rows: Any) -> None:
     prints = prints_of([(1, price, 1, side) for price, side in rows])

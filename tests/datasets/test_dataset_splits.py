@@ -33,7 +33,7 @@ def test_the_study_s_split_is_the_one_published() -> None:
     assert not parts.purged.any()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(
     st.lists(st.integers(1, 30), min_size=6, max_size=6),
     st.integers(0, 40),
