@@ -241,6 +241,28 @@ def test_on_daily_bitcoin_and_the_index_of_fear(shared_data: Path) -> None:
     assert {leak.column for leak in found.leaks} == {"value"}
 
 
+def test_values_of_every_kind_are_compared() -> None:
+    kinds = {
+        "date": pl.from_epoch("time", time_unit="ns"),
+        "date or null": pl.when(price > 1).then(pl.from_epoch("time", time_unit="ns")),
+        "number or null": pl.when(price > 1).then(pl.lit(3)),
+        "truth or null": pl.when(price > 1).then(price > 1.1),
+        "word or null": pl.when(price > 1).then(pl.lit("x")),
+        "single": price.cast(pl.Float32).log(),
+    }
+    make = frame_maker(lambda bars: bars.select("time", *(each.alias(name) for name, each in kinds.items())))
+    assert audit(make, TABLES).clean
+    for name, each in kinds.items():
+        found = audit(frame_maker(lambda bars, each=each: bars.select("time", x=each.shift(-1))), TABLES)
+        assert {leak.column for leak in found.leaks} == {"x"}, name
+    mixed = np.array([*CLOSES[:-1], np.nan], dtype=object)
+    objects = audit(
+        lambda rows: {"o": Column(rows["o"], rows["t"], rows["t"])},
+        {"o": Known(mixed, TIMES), "t": Known(TIMES, TIMES)},
+    )
+    assert objects.clean
+
+
 def test_the_first_rows_may_be_too_few() -> None:
     def warmed(bars: pl.DataFrame) -> pl.DataFrame:
         if bars.height < N // 5:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
@@ -96,6 +96,7 @@ def test_one_trial_is_not_deflated() -> None:
         expected_maximum(0)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=50), st.floats(0.001, 1))
 def test_a_verdict_is_a_probability_and_more_trials_ask_for_more(ratios: list[float], stderr: float) -> None:
     verdict = judge(ratios, [stderr] * len(ratios))

@@ -37,6 +37,7 @@ def the_same(found: Labels, expected: list[tuple[float, int]]) -> None:
     assert (np.isnan(found.values) == ~found.known).all()
 
 
+@settings(max_examples=50, deadline=None)
 @given(PRICES, GAPS, st.integers(1, 8), st.sampled_from([0.0, 0.01, 0.3]), st.sampled_from(["long", "short", "better"]))
 def test_returns_over_bars(prices: list[float], gaps: list[int], bars: int, cost: float, side: Any) -> None:
     times, closes = series(prices, gaps)
@@ -47,6 +48,7 @@ def test_returns_over_bars(prices: list[float], gaps: list[int], bars: int, cost
     the_same(forward_returns(times, closes, bars, cost=cost, side=side), expected)
 
 
+@settings(max_examples=50, deadline=None)
 @given(PRICES, GAPS, st.integers(1, 12))
 def test_returns_over_time(prices: list[float], gaps: list[int], horizon: int) -> None:
     times, closes = series(prices, gaps)
@@ -58,6 +60,7 @@ def test_returns_over_time(prices: list[float], gaps: list[int], horizon: int) -
     the_same(returns_after(times, closes, horizon), expected)
 
 
+@settings(max_examples=50, deadline=None)
 @given(PRICES, GAPS, st.integers(1, 5), st.integers(1, 30))
 def test_a_label_known_by_then_needs_nothing_later(prices: list[float], gaps: list[int], bars: int, cut: int) -> None:
     times, closes = series(prices, gaps)
@@ -77,7 +80,7 @@ def test_directions_by_hand() -> None:
     assert moving.ends.tolist() == [1, 2, 3, NEVER, 5, NEVER]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=20), st.floats(0, 0.5), st.floats(0, 0.5))
 def test_a_wider_band_decides_less(values: list[float], band: float, more: float) -> None:
     times = np.arange(len(values), dtype=np.int64)

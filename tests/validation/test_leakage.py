@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quotewright.domain.errors import InputError
@@ -74,6 +74,7 @@ def test_few_rows_suspect_nothing() -> None:
     assert suspicions(np.ones((0, 1)), np.ones(0), ["x"]) == ()
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([0.0, -0.0, 1.0, np.nan]), st.sampled_from([0.0, 2.0])), min_size=4, max_size=30)
 )

@@ -50,7 +50,7 @@ def fill_of(quote: Any, tape: Any, horizon: int, rule: str, takers: bool, latenc
     return (0.0, end) if tape[-1][0] >= end else (math.nan, NEVER)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(PRINTS, QUOTES, st.integers(1, 12), st.sampled_from(["through", "queue"]), st.booleans(), st.integers(0, 3))
 def test_fills_as_by_a_plain_loop(
     prints: list[Any], quotes: list[Any], horizon: int, rule: Any, takers: bool, latency: int
@@ -80,7 +80,7 @@ def test_fills_as_by_a_plain_loop(
     assert found.ends.tolist() == [end for _, end in expected]
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(PRINTS, QUOTES, st.integers(1, 12))
 def test_who_waits_in_the_queue_is_filled_no_less_than_by_prints_through(
     prints: list[Any], quotes: list[Any], horizon: int
@@ -95,6 +95,7 @@ def test_who_waits_in_the_queue_is_filled_no_less_than_by_prints_through(
     assert (queued.ends[through.values == 1] <= through.ends[through.values == 1]).all()
 
 
+@settings(max_examples=50, deadline=None)
 @given(PRINTS, QUOTES, st.integers(0, 12))
 def test_markouts_as_by_a_plain_loop(mids: list[Any], fills: list[Any], horizon: int) -> None:
     mid_times, mid, _, _ = columns(mids)

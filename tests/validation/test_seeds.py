@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
@@ -23,6 +23,7 @@ from quotewright.validation.seeds import (
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(arrays(np.float64, st.integers(2, 8), elements=st.integers(-100, 100).map(float)), st.floats(0.5, 0.99))
 def test_intervals_are_student_s(values: Any, level: float) -> None:
     found = over_seeds(values, level=level)
@@ -55,6 +56,7 @@ def test_ranks_by_hand() -> None:
     assert ranks_over_seeds(values, seed=1, draws=50, larger=False).rank.tolist() == [4, 1, 2.5, 2.5]
 
 
+@settings(max_examples=50, deadline=None)
 @given(arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 5)), elements=st.integers(-9, 9).map(float)))
 def test_ranks_are_scipys(values: Any) -> None:
     found = ranks_over_seeds(values, seed=2, draws=20)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
@@ -20,6 +20,7 @@ from quotewright.validation.sharpe import Sharpe, annual_factor, sharpe, sharpe_
 RETURNS = arrays(np.float64, st.integers(3, 60), elements=st.floats(-0.5, 0.5).map(lambda v: round(v, 6)))
 
 
+@settings(max_examples=50, deadline=None)
 @given(RETURNS)
 def test_moments_are_scipys(returns: Any) -> None:
     found = sharpe(returns)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quotewright.domain.errors import InputError
@@ -39,6 +39,7 @@ def kept(starts: Any, ends: Any, test: Any, embargo: int) -> list[int]:
     ]
 
 
+@settings(max_examples=50, deadline=None)
 @given(INTERVALS, INTERVALS)
 def test_overlaps_as_pair_by_pair(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> None:
     (s, e), (t, f) = spans(one), spans(other)
@@ -47,6 +48,7 @@ def test_overlaps_as_pair_by_pair(one: list[tuple[int, int]], other: list[tuple[
     assert overlapping(s, e, t[mixed], f[mixed]).tolist() == expected
 
 
+@settings(max_examples=50, deadline=None)
 @given(INTERVALS, st.sets(st.integers(0, 11), min_size=1, max_size=6), st.integers(0, 8))
 def test_a_split_keeps_all_that_is_clean_and_nothing_else(
     rows: list[tuple[int, int]], test: set[int], embargo: int
@@ -62,6 +64,7 @@ def test_a_split_keeps_all_that_is_clean_and_nothing_else(
     assert fold.test.tolist() == sorted(test)
 
 
+@settings(max_examples=50, deadline=None)
 @given(INTERVALS, st.integers(4, 11), st.integers(1, 9), st.none() | st.integers(1, 12), st.integers(0, 4))
 def test_walking_forward_trains_on_what_was_known(
     rows: list[tuple[int, int]], first: int, every: int, window: int | None, embargo: int
@@ -81,6 +84,7 @@ def test_walking_forward_trains_on_what_was_known(
     assert not any(meet(starts, ends, i, j) for fold in folds for i in fold.train for j in fold.test)
 
 
+@settings(max_examples=50, deadline=None)
 @given(INTERVALS, st.integers(2, 5), st.integers(0, 4))
 def test_folds_test_every_row_once_and_train_on_none_that_meets_it(
     rows: list[tuple[int, int]], number: int, embargo: int
@@ -95,6 +99,7 @@ def test_folds_test_every_row_once_and_train_on_none_that_meets_it(
         assert fold.train.tolist() == kept(starts, ends, set(fold.test.tolist()), embargo)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(3, 7), st.integers(1, 3), st.integers(0, 3), st.integers(20, 45))
 def test_every_path_has_every_row_once_from_a_model_that_never_met_it(
     groups: int, tested: int, embargo: int, number: int

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quotewright.domain.errors import InputError
@@ -17,6 +17,7 @@ from quotewright.validation.trading import Trades, equity, max_drawdown, perform
 ROWS = st.lists(st.tuples(st.floats(-1, 1), st.floats(-0.2, 0.2)), min_size=1, max_size=40)
 
 
+@settings(max_examples=50, deadline=None)
 @given(ROWS, st.floats(-2, 30), st.floats(0, 20), st.floats(-1, 1), st.booleans())
 def test_every_period_by_a_plain_loop(
     rows: list[tuple[float, float]], fee: float, slippage: float, initial: float, close: bool
@@ -32,6 +33,7 @@ def test_every_period_by_a_plain_loop(
         held = position
 
 
+@settings(max_examples=50, deadline=None)
 @given(ROWS, st.floats(0, 50), st.floats(0, 50))
 def test_costs_never_help(rows: list[tuple[float, float]], fee: float, more: float) -> None:
     positions, returns = (np.array(column) for column in zip(*rows, strict=True))
@@ -82,6 +84,7 @@ def test_ruin_is_final() -> None:
     assert max_drawdown(path) == 1
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=300), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
 def test_tail_losses_by_integration(returns: list[float], level: float) -> None:
     """The shortfall is the mean of the quantile function over the worst share, integrated step by step."""
@@ -112,6 +115,7 @@ ONE = np.ones(3)
         ("returns", lambda: trade(ONE, ONE * math.inf, fee_bp=0, slippage_bp=0)),
         ("fee_bp, slippage_bp", lambda: trade(ONE, ONE, fee_bp=math.nan, slippage_bp=0)),
         ("fee_bp, slippage_bp", lambda: trade(ONE, ONE, fee_bp=0, slippage_bp=-1)),
+        ("initial", lambda: trade(ONE, ONE, fee_bp=0, slippage_bp=0, initial=math.nan)),
         ("periods_per_year", lambda: performance(trade(ONE, ONE, fee_bp=0, slippage_bp=0), periods_per_year=0)),
         ("level", lambda: tail_loss(ONE, 1)),
         ("path", lambda: max_drawdown(np.zeros(3))),

@@ -201,7 +201,8 @@ def _same(a: Array, b: Array, tolerance: float) -> npt.NDArray[np.bool_]:
             with np.errstate(invalid="ignore"):
                 alike |= np.abs(x - y) <= tolerance * np.maximum(np.abs(x), np.abs(y))
         return alike
-    return np.array([_plain(x) == _plain(y) for x, y in zip(a, b, strict=True)], np.bool_)
+    pairs = [(_plain(x), _plain(y)) for x, y in zip(a, b, strict=True)]
+    return np.array([x == y or (x != x and y != y) for x, y in pairs], np.bool_)  # NaN is not itself
 
 
 def _plain(value: Any) -> object:

@@ -51,6 +51,8 @@ def trade(
     checked_returns(positions, "positions")
     if len(positions) != len(returns):
         raise InputError("positions", len(positions), f"give one for each of {len(returns)} returns")
+    if not math.isfinite(initial):
+        raise InputError("initial", initial, "must be finite")
     if not math.isfinite(fee_bp + slippage_bp) or slippage_bp < 0:  # a maker's rebate is a fee below 0
         raise InputError("fee_bp, slippage_bp", (fee_bp, slippage_bp), "give basis points; slippage 0 or more")
     turnover = np.abs(np.diff(positions, prepend=initial))
