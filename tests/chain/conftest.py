@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from quotewright.chain.blocks import Block, Header, merkle_root
+from quotewright.chain.blocks import Block, Header, merkle_root, parse_block
 from quotewright.chain.hashes import double_sha256
 from quotewright.chain.transactions import NOWHERE, Input, Output, Transaction
+from quotewright.chain.transfers import Transfers, transfers_of
 
 EASY = 0x207F_FFFF  # every second hash will do
 Miner = Callable[..., Block]
@@ -20,6 +21,18 @@ Miner = Callable[..., Block]
 def raw_block(shared_data: Path) -> bytes:
     """Bitcoin's block 702861, consensus bytes."""
     return gzip.decompress((shared_data / "onchain" / "btc_block_702861.raw.gz").read_bytes())
+
+
+@pytest.fixture(scope="session")
+def real_block(raw_block: bytes) -> Block:
+    """The same, parsed."""
+    return parse_block(raw_block)
+
+
+@pytest.fixture(scope="session")
+def real_transfers(real_block: Block) -> Transfers:
+    """The same, as transfers."""
+    return transfers_of([real_block])
 
 
 @pytest.fixture(scope="session")

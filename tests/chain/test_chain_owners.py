@@ -122,7 +122,7 @@ def test_kinds_of_simulated_owners_are_told_by_what_they_do_and_not_by_their_tex
     rows = np.concatenate([rng.permutation(np.flatnonzero(chain.owner == o))[:8] for o in range(len(chain.category))])
     category, owner = chain.category[chain.owner[rows]], chain.owner[rows]
     text = [n for n, name in enumerate(names) if name.startswith("is_")]
-    told = classify(features[rows], category, owner, seed=1, trees=25)
+    told = classify(features[rows], category, owner, seed=1, trees=20)
     blind = classify(features[rows][:, text], category, owner, seed=1, trees=10)
     assert told.by_owner.balanced_accuracy.low > 0.7
     assert told.by_owner.balanced_accuracy.low > told.baseline.balanced_accuracy.high
@@ -140,7 +140,7 @@ def test_an_owner_s_fingerprint_is_worth_nothing() -> None:
     owner = np.repeat(np.arange(40), 6)
     category = rng.integers(0, 2, 40)[owner]
     features = rng.normal(size=(40, 5))[owner]
-    found = classify(features, category, owner, seed=2, trees=30)
+    found = classify(features, category, owner, seed=2, trees=15)
     assert found.by_owner.balanced_accuracy.low < 0.5 < found.by_owner.balanced_accuracy.high + 0.1
 
 
@@ -154,14 +154,14 @@ def test_neighbours_labels_help_where_they_tell_and_come_from_training_alone() -
     payer, payee = np.array(pays).T
     ones = np.ones(len(payer))
     kin = Neighbours(Edges(payer, payee, ones, ones.astype(np.int64)), np.arange(120))
-    helped = classify(noise, category, owner, seed=1, trees=30, neighbours=kin)
+    helped = classify(noise, category, owner, seed=1, trees=15, neighbours=kin)
     assert helped.by_owner.balanced_accuracy.low > 0.9
     own = np.arange(120) ^ 1  # each pays the other address of its own owner, and nobody else
     inside = Neighbours(Edges(np.arange(120), own, np.ones(120), np.ones(120, np.int64)), np.arange(120))
-    closed = classify(noise, category, owner, seed=1, trees=30, neighbours=inside)
+    closed = classify(noise, category, owner, seed=1, trees=15, neighbours=inside)
     assert (
         closed.predicted
-        == classify(np.hstack([noise, np.zeros((120, 4))]), category, owner, seed=1, trees=30).predicted
+        == classify(np.hstack([noise, np.zeros((120, 4))]), category, owner, seed=1, trees=15).predicted
     ).all()
 
 
@@ -252,7 +252,7 @@ def test_labels_by_hand(tmp_path: Path) -> None:
 
 def test_an_address_alone_says_next_to_nothing_of_its_owner(shared_data: Path) -> None:
     """362,041 labelled addresses by owners held out: no better than the commonest category, within the intervals."""
-    study = study_labels(shared_data / "onchain" / "btc_address_labels.parquet", seed=1, most=20, trees=20)
+    study = study_labels(shared_data / "onchain" / "btc_address_labels.parquet", seed=1, most=20, trees=10)
     found = study.classified
     assert study.categories == ("abuse", "exchange", "gambling", "market", "miner", "mixing_service", "service")
     assert found.owners.tolist() == [301, 86, 37, 10, 111, 8, 82]

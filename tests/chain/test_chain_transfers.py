@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quotewright.chain.addresses import address_of
-from quotewright.chain.blocks import Block, parse_block
+from quotewright.chain.blocks import Block
 from quotewright.chain.change import one_time_change, optimal_change
 from quotewright.chain.clusters import clusters, smallest_member
 from quotewright.chain.coinjoins import coinjoins
@@ -40,9 +40,8 @@ sides = st.lists(st.tuples(st.integers(-1, 15), st.integers(0, 4)), min_size=1, 
 chains = st.lists(st.tuples(st.just([]) | sides, sides), max_size=25).map(lambda rows: chain_of(rows, 16))
 
 
-def test_the_real_block_as_transfers(raw_block: bytes) -> None:
-    block = parse_block(raw_block)
-    found = transfers_of([block])
+def test_the_real_block_as_transfers(real_transfers: Transfers) -> None:
+    found = real_transfers
     check_transfers(found)
     assert len(found.time) == 2500
     assert (len(found.source_tx), len(found.target_tx)) == (6517, 6015)  # the coinbase spends nothing
@@ -54,9 +53,9 @@ def test_the_real_block_as_transfers(raw_block: bytes) -> None:
     assert set(found.height.tolist()) == {702861}
 
 
-def test_the_counts_that_the_data_s_description_gives(raw_block: bytes) -> None:
+def test_the_counts_that_the_data_s_description_gives(real_block: Block) -> None:
     """4,898 input addresses, 467 also outputs: without uncompressed keys and P2SH scripts shown in the script alone."""
-    block = parse_block(raw_block)
+    block = real_block
     spent: set[str | None] = set()
     for transaction in block.transactions[1:]:
         for each in transaction.inputs:
@@ -72,8 +71,8 @@ def test_the_counts_that_the_data_s_description_gives(raw_block: bytes) -> None:
     assert (len(spent), len(spent & paid)) == (4898, 467)
 
 
-def test_what_inputs_reveal_is_what_the_outputs_they_spend_say(raw_block: bytes) -> None:
-    block = parse_block(raw_block)
+def test_what_inputs_reveal_is_what_the_outputs_they_spend_say(real_block: Block, real_transfers: Transfers) -> None:
+    block = real_block
     made = {(each.txid, n): output for each in block.transactions for n, output in enumerate(each.outputs)}
     inside = [
         each for transaction in block.transactions for each in transaction.inputs if (each.txid, each.output) in made
@@ -81,7 +80,7 @@ def test_what_inputs_reveal_is_what_the_outputs_they_spend_say(raw_block: bytes)
     assert len(inside) == 327
     for each in inside:
         assert spender_of(each) == address_of(made[each.txid, each.output].script)
-    assert (transfers_of([block]).source_satoshi >= 0).sum() == 327
+    assert (real_transfers.source_satoshi >= 0).sum() == 327
 
 
 def test_mined_blocks_resolve_each_other(mine: Callable[..., Block]) -> None:
@@ -156,7 +155,7 @@ def test_unions_of_strangers_are_refused() -> None:
 
 
 @given(chains)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_clusters_are_what_common_inputs_say(chain: Transfers) -> None:
     joint = coinjoins(chain)
     graph = nx.Graph()
@@ -173,7 +172,7 @@ def test_clusters_are_what_common_inputs_say(chain: Transfers) -> None:
 
 
 @given(chains, st.integers(0, 25))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_nothing_is_read_from_later_blocks(chain: Transfers, height: int) -> None:
     before = chain.until(height)
     count = len(before.time)
@@ -200,9 +199,9 @@ def test_coinjoins_by_hand() -> None:
         coinjoins(chain, least=1)
 
 
-def test_the_real_block_holds_seven_coinjoins_of_five(raw_block: bytes) -> None:
+def test_the_real_block_holds_seven_coinjoins_of_five(real_transfers: Transfers) -> None:
     """Five inputs, five outputs of 0.01 or 0.001 bitcoin: the pools of Samourai's Whirlpool."""
-    found = transfers_of([parse_block(raw_block)])
+    found = real_transfers
     rows = [found.target_satoshi[found.target_tx == tx].tolist() for tx in np.flatnonzero(coinjoins(found))]
     assert sorted(rows) == [[100_000] * 5] * 4 + [[1_000_000] * 5] * 3
     whole, careless = clusters(found), clusters(found, except_coinjoins=False)
