@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import statsmodels.api as sm
 
@@ -75,6 +77,9 @@ def test_the_puddle_is_caught_and_a_true_cause_is_kept() -> None:
     assert masked.verdict() == "masked"
     assert masked.cause_explained == pytest.approx(0.5, abs=0.1)
     assert double_residual(rng.normal(size=400), rng.normal(size=400), rain).verdict() == "none"
+    # Controls that all but determine the cause leave nothing to judge it by.
+    near = rain + 0.01 * rng.normal(size=400)
+    assert double_residual(near, near + rng.normal(size=400), rain).verdict() == "unclear"
 
 
 def test_an_unseen_confounder_of_the_stated_strength_would_do() -> None:
@@ -194,3 +199,21 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tigramite.data_processing", None)
     with pytest.raises(MissingExtraError, match=r"tigramite: pip install 'quotewright\[research\]'"):
         pcmci(RANDOM, list("abc"), most=2)
+
+
+def test_on_real_venues_one_lead_is_company_and_another_stays(shared_data: Path) -> None:
+    """Minutes of March 2023: Kraken seems to lead Binance.US until Coinbase is known; Coinbase leads Kraken anyway."""
+    bars = pl.read_parquet(shared_data / "minute" / "xvenue_1m_202303.parquet").filter(pl.col("symbol") == "BTC/USD")
+    closes = bars.pivot(on="venue", index="ts", values="close").sort("ts").with_columns(pl.exclude("ts").forward_fill())
+    prices = closes.drop_nulls().select("binanceus", "coinbase", "kraken").to_numpy()
+    binance, coinbase, kraken = 1e4 * np.diff(np.log(prices), axis=0).T
+    assert granger(kraken, binance, most=5).forward.p_value < 0.001
+    assert granger(kraken, binance, given=coinbase, most=5).forward.p_value > 0.01
+    assert granger(coinbase, kraken, given=binance, most=5).forward.p_value < 1e-6
+
+    def lead(first: Any, second: Any, third: Any) -> str:
+        past = lagged(np.column_stack([second, third]), [1, 2, 3])
+        return double_residual(first[2:-1], second[3:], past).verdict()
+
+    assert lead(kraken, binance, coinbase) == "unclear"  # as large as before, with twice the error
+    assert lead(coinbase, kraken, binance) == "effect"

@@ -8,7 +8,7 @@ controlled for: `robustness` says how much of it would do.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from quotewright.causality.independence import FEWEST
 from quotewright.causality.inputs import Floats, column, table
 from quotewright.causality.long_run import Estimate, estimate, lags_of, long_run_variance
 from quotewright.causality.residuals import Learner, LearnerName, residuals, something_left
+
+
+Verdict = Literal["effect", "masked", "none", "spurious", "unclear"]
 
 
 class Effect(NamedTuple):
@@ -35,12 +38,18 @@ class Effect(NamedTuple):
     robustness: float
     rows: int
 
-    def verdict(self, *, alpha: float = 0.05) -> str:
-        """One of: `effect`, `spurious` (only before controlling), `masked` (only after), `none`."""
+    def verdict(self, *, alpha: float = 0.05) -> Verdict:
+        """One of: `effect`, `masked` (significant only with controls), `none`, `spurious`, `unclear`.
+
+        Spurious is what was significant and is not, where the 95 % interval with controls leaves the raw effect out;
+        where it holds both 0 and the raw effect, the controls have left too little of the cause to tell: unclear.
+        """
         before, after = self.raw.p_value < alpha, self.controlled.p_value < alpha
         if after:
             return "effect" if before else "masked"
-        return "spurious" if before else "none"
+        if not before:
+            return "none"
+        return "unclear" if self.controlled.low <= self.raw.value <= self.controlled.high else "spurious"
 
 
 def double_residual(
