@@ -129,11 +129,11 @@ def distort(events: EventArray, views: Sequence[View], seed: int) -> EventArray:
 
 
 def slow_feed(events: EventArray, start: int, end: int, times: float) -> EventArray:
-    """The way home of what happens in [start, end) takes `times` as long; nothing overtakes. For ∞: until the end."""
+    """The way home of what happens in [start, end) takes `times` as long; nothing overtakes."""
     slowed = events.copy()
     within = (events["exch_ts"] >= start) & (events["exch_ts"] < end)
     way = (events["local_ts"] - events["exch_ts"])[within]
-    late = np.maximum(end + way, 0) if np.isinf(times) else events["exch_ts"][within] + (way * times).astype(np.int64)
+    late = events["exch_ts"][within] + (way * times).astype(np.int64)
     slowed["local_ts"][within] = np.maximum(late, events["local_ts"][within])
     slowed["local_ts"] = np.maximum.accumulate(slowed["local_ts"])
     return slowed

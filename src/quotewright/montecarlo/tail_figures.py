@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -102,11 +103,17 @@ def expected_shortfall(law: Marginal, tail_index: float, level: float, side: str
     """
     if tail_index <= 1:
         return math.inf
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    nodes, weights = _gauss()
     s = (nodes + 1) / 2
     u = np.maximum(level * s**8, 1e-15)
     quantiles = law.quantile(u) if side == "down" else -np.asarray(law.quantile(1 - u))
     return -float((weights / 2 * 8 * s**7 * np.asarray(quantiles)).sum())
+
+
+@lru_cache(maxsize=1)
+def _gauss() -> tuple[Floats, Floats]:
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    return np.asarray(nodes, np.float64), np.asarray(weights, np.float64)
 
 
 def _worst(law: Marginal, level: float, side: str) -> float:

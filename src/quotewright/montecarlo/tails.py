@@ -19,9 +19,7 @@ from quotewright.montecarlo.tail_figures import MEASURES, Yardstick, measure_row
 from quotewright.montecarlo.tail_scores import Ranked, rank_tails
 
 FEWEST = 250  # returns to judge by
-ROOM = 4_000_000  # returns sampled of each law
-AT_ONCE = 1_000_000  # of these, at a time
-MOST_SAMPLES, LEAST_SAMPLES = 200, 40
+AT_ONCE = 1_000_000  # returns resampled or drawn at a time
 
 
 @dataclass(frozen=True)
@@ -78,19 +76,19 @@ class TailComparison:
 
 
 def compare_tails(
-    fits: Sequence[FittedPaths], returns: npt.ArrayLike, *, seed: int, draws: int = 400
+    fits: Sequence[FittedPaths], returns: npt.ArrayLike, *, seed: int, draws: int = 400, samples: int = 200
 ) -> TailComparison:
     """Judge fitted laws by returns of the same bar length: later ones than they were fitted on, to be fair.
 
     Judged on the returns it was fitted on a bootstrap is right by construction. Raises InputError for no fits, two of
-    one kind, fewer than 250 returns, or fewer than 20 draws.
+    one kind, fewer than 250 returns, or fewer than 20 draws (bootstraps of the data) or samples (of each law).
     """
     seen = checked_returns(returns, FEWEST)
     kinds = [one.kind for one in fits]
     if not kinds or len(set(kinds)) < len(kinds):
         raise InputError("fits", kinds, "give at least one, each of another kind")
-    if draws < 20:
-        raise InputError("draws", draws, "must be at least 20")
+    if min(draws, samples) < 20:
+        raise InputError("draws, samples", (draws, samples), "must be at least 20")
     rng, by = np.random.default_rng(seed), yardstick(seen)
     n, length = len(seen), length_for_returns(seen)
     drawn = [
@@ -98,7 +96,6 @@ def compare_tails(
         for size in _portions(draws, max(AT_ONCE // n, 1))
     ]
     data = _with_intervals(measure_rows(seen[None, :], by)[0], np.concatenate(drawn))
-    samples = int(np.clip(ROOM // n, LEAST_SAMPLES, MOST_SAMPLES))
     laws: dict[str, tuple[Interval, ...]] = {}
     for one in fits:
         shown = [measure_rows(one.law.draw(rng, size, n), by) for size in _portions(samples, max(AT_ONCE // n, 1))]
