@@ -13,7 +13,9 @@ from plotly.offline import get_plotlyjs  # pyright: ignore[reportUnknownVariable
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem;background:#fff;color:#1c2024}
-figure{margin:1.5rem 0}figure>div{height:28rem}figcaption{color:#60646c}
+figure{margin:1.5rem 0;overflow-x:auto}figure>div{height:28rem}figcaption{color:#60646c}
+table{border-collapse:collapse;width:100%}td,th{padding:.15rem .5rem;text-align:left;border-bottom:1px solid #e4e7eb}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 """
 COLOURS = ("#0b68cb", "#c2410c", "#2f855a", "#7c3aed", "#9aa5b1")
 LAYOUT = {
@@ -33,16 +35,30 @@ class Figure(NamedTuple):
     layout: dict[str, Any]
 
 
-def write_study(title: str, figures: Sequence[Figure], path: Path) -> None:
+class Table(NamedTuple):
+    """A table as text: what it shows, its headers, its rows; columns in `numbers` stand to the right."""
+
+    caption: str
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numbers: frozenset[int] = frozenset()
+
+
+class Notes(NamedTuple):
+    """Sentences under a heading: assumptions, warnings."""
+
+    title: str
+    lines: Sequence[str]
+
+
+def write_study(title: str, blocks: Sequence[Figure | Table | Notes], path: Path) -> None:
     """Write the page; one that was there is replaced in one step. Raises OSError if the folder cannot be written."""
-    bodies = "".join(
-        f'<figure><div id="figure{i}"></div><figcaption>{escape(figure.caption)}</figcaption></figure>'
-        for i, figure in enumerate(figures)
-    )
+    bodies = "".join(_block(number, block) for number, block in enumerate(blocks))
     draws = "\n".join(
         f"Plotly.newPlot('figure{i}',{plain_json(list(figure.data))},{plain_json({**LAYOUT, **figure.layout})},"
         "{responsive:true,displaylogo:false});"
-        for i, figure in enumerate(figures)
+        for i, figure in enumerate(blocks)
+        if isinstance(figure, Figure)
     )
     text = (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -53,6 +69,23 @@ def write_study(title: str, figures: Sequence[Figure], path: Path) -> None:
     unfinished = path.with_name(f"{path.name}.part")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
+
+
+def _block(number: int, block: Figure | Table | Notes) -> str:
+    if isinstance(block, Figure):
+        return f'<figure><div id="figure{number}"></div><figcaption>{escape(block.caption)}</figcaption></figure>'
+    if isinstance(block, Notes):
+        items = "".join(f"<li>{escape(line)}</li>" for line in block.lines)
+        return f"<section><h2>{escape(block.title)}</h2><ul>{items}</ul></section>"
+    head = "".join(_cell("th", place, text, block) for place, text in enumerate(block.headers))
+    rows = "".join(
+        f"<tr>{''.join(_cell('td', place, text, block) for place, text in enumerate(row))}</tr>" for row in block.rows
+    )
+    return f"<figure><table><tr>{head}</tr>{rows}</table><figcaption>{escape(block.caption)}</figcaption></figure>"
+
+
+def _cell(tag: str, place: int, text: str, table: Table) -> str:
+    return f"<{tag}{' class=n' if place in table.numbers else ''}>{escape(text)}</{tag}>"
 
 
 def plain_json(value: Any) -> str:

@@ -1,0 +1,1 @@
+"""Whole studies, from data to a judged table, each under a name."""
