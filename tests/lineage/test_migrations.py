@@ -64,6 +64,16 @@ def test_opening_again_changes_nothing_and_a_newer_database_is_refused(url: str)
     engine.dispose()
 
 
+def test_a_database_with_tables_of_another_program_is_left_alone(url: str) -> None:
+    engine = sql.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sql.text("CREATE TABLE models (id INTEGER)"))
+    with pytest.raises(InputError, match=r"has tables of another program \(models\): give it its own"):
+        Database(url)
+    assert sql.inspect(engine).get_table_names() == ["models"]
+    engine.dispose()
+
+
 @pytest.mark.parametrize("change", ["UPDATE trials SET sharpe = 9", "DELETE FROM trials", "DELETE FROM approvals"])
 def test_the_database_itself_keeps_rows_as_they_were_written(url: str, tmp_path: Path, change: str) -> None:
     with Registry(tmp_path, url) as registry:
@@ -110,7 +120,7 @@ def test_two_processes_that_make_the_database_and_record_at_once_lose_nothing(ur
     [
         ("nonsense", "write it as postgresql"),
         ("mysql://host/name", "must be one of sqlite, postgresql"),
-        ("sqlite:////nowhere/at/all/registry.sqlite", "cannot be reached"),
+        ("sqlite:////nowhere/at/all/registry.sqlite", "cannot be used"),
     ],
 )
 def test_what_is_no_database_is_an_input_error(wrong: str, match: str) -> None:
@@ -120,7 +130,7 @@ def test_what_is_no_database_is_an_input_error(wrong: str, match: str) -> None:
 
 def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
     pytest.importorskip("psycopg", reason="the driver of PostgreSQL is not installed")
-    with pytest.raises(InputError, match="cannot be reached") as caught:
+    with pytest.raises(InputError, match="cannot be used") as caught:
         Database("postgresql+psycopg://ann:placeholder@127.0.0.1:1/desk")
     assert "placeholder" not in str(caught.value)
 

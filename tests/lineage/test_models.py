@@ -142,7 +142,15 @@ def test_a_beginning_that_two_models_share_is_ambiguous(registry: Registry, monk
 
 @pytest.mark.parametrize(
     "changed",
-    [{"name": ""}, {"artefact": b""}, {"dataset": ""}, {"features": ""}, {"code": ""}, {"parents": ["0" * 64]}],
+    [
+        {"name": ""},
+        {"artefact": b""},
+        {"dataset": ""},
+        {"features": ""},
+        {"code": ""},
+        {"seed": 2**63},
+        {"parents": ["0" * 64]},
+    ],
 )
 def test_a_model_without_an_origin_is_refused(registry: Registry, changed: dict[str, Any]) -> None:
     with pytest.raises(InputError):

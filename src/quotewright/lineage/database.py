@@ -11,7 +11,7 @@ import sqlalchemy as sql
 from sqlalchemy import event, exc
 
 from quotewright.domain.errors import DataError, InputError, MissingExtraError
-from quotewright.lineage.migrate import upgrade
+from quotewright.lineage.migrate import HEAD, revision_of, upgrade
 
 DRIVERS = ("sqlite", "postgresql")
 PATIENCE = 60  # seconds that a writer waits for another
@@ -20,8 +20,9 @@ PATIENCE = 60  # seconds that a writer waits for another
 class Database:
     """A database at the current revision; `reading` and `writing` give a connection in a transaction.
 
-    `url` is SQLAlchemy's, such as postgresql+psycopg://host/name. Raises InputError for one that cannot be used, cannot
-    be reached, or is newer than this code; MissingExtraError without the driver; DataError for a damaged file.
+    `url` is SQLAlchemy's, such as postgresql+psycopg://host/name. Raises InputError for one that cannot be used or
+    reached, is newer than this code, or another program's; MissingExtraError without the driver; DataError for a
+    damaged file.
     """
 
     def __init__(self, url: str) -> None:
@@ -36,8 +37,11 @@ class Database:
             self._engine = _sqlite(address) if address.get_backend_name() == "sqlite" else sql.create_engine(address)
         except ImportError as error:
             raise MissingExtraError(f"{self.where} needs a driver: pip install '{error.name}[binary]'") from None
-        with self.writing() as connection:
-            upgrade(connection, self.where)
+        with self.reading() as connection:
+            current = revision_of(connection) == HEAD
+        if not current:
+            with self.writing() as connection:
+                upgrade(connection, self.where)
 
     def close(self) -> None:
         """Close all connections."""
@@ -63,7 +67,7 @@ class Database:
         try:
             yield
         except exc.OperationalError as error:
-            raise InputError("registry", self.where, f"cannot be reached: {_first_line(error)}") from error
+            raise InputError("registry", self.where, f"cannot be used: {_first_line(error)}") from error
         except exc.DatabaseError as error:
             if isinstance(error, exc.IntegrityError | exc.ProgrammingError):
                 raise

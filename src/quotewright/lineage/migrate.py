@@ -34,19 +34,22 @@ def revision_of(connection: sql.Connection) -> str | None:
 def upgrade(connection: sql.Connection, where: str) -> None:
     """Bring the database to HEAD inside the connection's transaction; concurrent openers wait for each other.
 
-    Raises InputError naming `where` if the database has a revision that this code does not know.
+    Raises InputError naming `where` if the database has a revision that this code does not know, or tables of its names
+    that it did not make.
     """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sql.select(sql.func.pg_advisory_xact_lock(_LOCK)))
     found = revision_of(connection)
     if found == HEAD:
         return
-    if connection.dialect.name == "postgresql":
-        connection.execute(sql.select(sql.func.pg_advisory_xact_lock(_LOCK)))
-        found = revision_of(connection)
     known = [migration.revision for migration in MIGRATIONS]
     if found is not None and found not in known:
         raise InputError(
             "registry", where, f"has revision {found}; this version knows up to {HEAD}: upgrade quotewright"
         )
+    foreign = sorted(set(METADATA.tables) & set(sql.inspect(connection).get_table_names())) if found is None else []
+    if foreign:
+        raise InputError("registry", where, f"has tables of another program ({', '.join(foreign)}): give it its own")
     scripts = _scripts()
 
     def steps(rev: Any, _context: Any) -> Any:

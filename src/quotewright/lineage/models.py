@@ -85,6 +85,8 @@ class Models:
         for field, value in (("name", name), ("dataset", dataset), ("features", features), ("code", code)):
             if not value:
                 raise InputError(field, value, "must not be empty: a model is known by what it was made of")
+        if not -(2**63) <= seed < 2**63:
+            raise InputError("seed", seed, "must fit 64 bits")
         if not artefact:
             raise InputError("artefact", artefact, "is empty")
         above = tuple(sorted({self.get(parent).hash for parent in parents}))
