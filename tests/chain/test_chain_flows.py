@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quotewright.chain.as_features import flow_series
 from quotewright.chain.clusters import clusters
 from quotewright.chain.coinjoins import coinjoins
 from quotewright.chain.flows import CONFIRMATIONS, DAY, Flows, flows, flows_as_known, publish
 from quotewright.chain.issuance import subsidy
 from quotewright.chain.simulated import CATEGORIES, SimulatedChain, simulate_chain
 from quotewright.chain.transfers import UNKNOWN, Transfers, check_transfers
+from quotewright.datasets.as_of import as_of_matrix
 from quotewright.domain.errors import DataError, InputError
 
 FEW = {"exchange": 3, "gambling": 3, "miner": 3, "mixer": 3, "user": 25}
@@ -185,3 +187,16 @@ def test_what_cannot_be_told_is_refused(chain: SimulatedChain) -> None:
         flows(found.until(-1), chain.owner == 0)
     assert CONFIRMATIONS == 6
     assert len(Flows._fields) == 5
+
+
+def test_flows_as_features_are_known_when_published(chain: SimulatedChain, hot: np.ndarray) -> None:
+    told = publish(flows_as_known(chain.transfers, hot), chain.transfers, delay_ns=5)
+    inflow, outflow, netflow = flow_series(told, "exchange")
+    assert [each.name for each in (inflow, outflow, netflow)] == [
+        f"exchange_{n}" for n in ("inflow", "outflow", "netflow")
+    ]
+    moments = np.sort(np.concatenate([told.known - 1, told.known]))
+    found = as_of_matrix(moments, [inflow, outflow, netflow])
+    assert np.isnan(found[0]).all()
+    assert (found[1::2] == np.stack((*told.flows[1:3], told.flows.netflow), axis=1) / 1e8).all()
+    assert np.array_equal(found[2::2], found[1:-1:2])  # a nanosecond before the next, still the one before

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quotewright.chain.as_features import MINER_NAMES, miner_series
 from quotewright.chain.hardware import MACHINES, YEAR, Machine, fleet_efficiency
 from quotewright.chain.issuance import FIRST_SUBSIDY, HALVING, HALVING_TIMES, issued, subsidy, subsidy_at
 from quotewright.chain.production import blocks_found, breakeven_efficiency, hash_rate, production_cost
 from quotewright.chain.series import DAY, Series, as_of, read_series, trailing_mean
 from quotewright.chain.supply import miners
+from quotewright.datasets.as_of import as_of as joined
 from quotewright.domain.errors import DataError, InputError
 
 METRICS = ("difficulty", "hash_rate_th_s", "market_price_usd", "transaction_fees_btc", "miners_revenue_usd")
@@ -230,6 +232,10 @@ def test_the_recorded_year_of_the_miners(recorded: dict[str, Series]) -> None:
     late = miners(difficulty, recorded["market_price_usd"], delay_ns=0, usd_per_kwh=0.10, machines=MACHINES[-2:-1])
     cheap = miners(difficulty, recorded["market_price_usd"], delay_ns=0, usd_per_kwh=0.05, machines=MACHINES[-2:-1])
     assert late.cost == pytest.approx(2 * cheap.cost, nan_ok=True)
+    risen = Series(np.array([day("2023-01-01"), day("2023-10-01")]), np.array([0.05, 0.10]))
+    dear = miners(difficulty, recorded["market_price_usd"], delay_ns=0, usd_per_kwh=risen, machines=MACHINES[-2:-1])
+    rise = np.where(found.time < risen.time[1], 1, 2)
+    assert dear.cost == pytest.approx(rise * cheap.cost, nan_ok=True)
     assert late.ratio == pytest.approx(cheap.ratio / 2, nan_ok=True)
 
 
@@ -271,3 +277,13 @@ def test_miners_refuse_nonsense() -> None:
         miners(one, price, delay_ns=-1)
     with pytest.raises(InputError, match="difficulty"):
         miners(Series(one.time, np.array([0.0])), price)
+
+
+def test_miners_as_features_are_known_when_published(recorded: dict[str, Series]) -> None:
+    found = miners(recorded["difficulty"], recorded["market_price_usd"], rate=recorded["hash_rate_th_s"], delay_ns=7)
+    series = dict(zip(MINER_NAMES, miner_series(found), strict=True))
+    assert series["cost"].name == "miner_cost"
+    assert len(series["ribbon"].time) == np.isfinite(found.ribbon).sum() < len(found.time)
+    row = int(np.flatnonzero(np.isfinite(found.ratio))[50])
+    before, at = joined(np.array([found.known[row] - 1, found.known[row]]), series["ratio"])
+    assert (before, at) == (found.ratio[row - 1], found.ratio[row])

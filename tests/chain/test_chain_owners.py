@@ -206,6 +206,9 @@ def test_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         given_arrays: dict[str, Any] = {"features": features, "category": category, "owner": owner} | wrong
         with pytest.raises(InputError):
             classify(**given_arrays, seed=1)
+    strangers = Neighbours(Edges(*np.zeros((4, 0), np.int64)), np.arange(3))
+    with pytest.raises(InputError, match="node"):
+        classify(features, category, owner, seed=1, neighbours=strangers)
     constant = classify(features, category, owner, seed=1, trees=5)
     assert constant.by_owner.balanced_accuracy.value <= 0.5
     again = classify(features, category, owner, seed=1, trees=5)

@@ -87,6 +87,10 @@ def classify(
     alone, and never of the row's own. Raises InputError for arrays that do not fit or a category with fewer
     owners than folds, MissingExtraError without scikit-learn.
     """
+    if neighbours is not None and (len(neighbours.node) != len(features) or neighbours.node.min(initial=0) < 0):
+        raise InputError(
+            "neighbours.node", len(neighbours.node), f"give a node of 0 or more for each of {len(features)} rows"
+        )
     stands = np.ones(len(category)) if addresses is None else np.asarray(addresses, np.float64)
     kinds = _check(features, category, owner, stands, folds)
     unit = _units(owner, category)

@@ -62,7 +62,7 @@ def miners(
     *,
     fees: Series | None = None,
     rate: Series | None = None,
-    usd_per_kwh: float = USD_PER_KWH,
+    usd_per_kwh: Series | float = USD_PER_KWH,
     machines: tuple[Machine, ...] = MACHINES,
     delay_ns: int = DAY,
     oldest_ns: int = 3 * DAY,
@@ -71,8 +71,9 @@ def miners(
 
     `price` is US dollars; `fees` bitcoins a block (none: subsidy alone, so the cost is a little too high); both are
     taken as of the day, at most `oldest_ns` old. `rate` (TH/s, its own days) is smoothed for the ribbon; without it the
-    difficulty stands in, which moves every two weeks only. A day's figures are known when it is over and the provider's
-    `delay_ns` has passed. Raises InputError for no days, times that do not rise, or a negative delay.
+    difficulty stands in, which moves every two weeks only. `usd_per_kwh` is one price of electricity, or a series of
+    them, each good for 366 days at most. A day's figures are known when it is over and the provider's `delay_ns` has
+    passed. Raises InputError for no days, times that do not rise, or a negative delay.
     """
     time = difficulty.time
     if not len(time) or (np.diff(time) <= 0).any() or delay_ns < 0:
@@ -80,9 +81,10 @@ def miners(
     paid = as_of(time, price, oldest_ns=oldest_ns)
     reward = subsidy_at(time) + (0.0 if fees is None else as_of(time, fees, oldest_ns=oldest_ns))
     paid[paid <= 0] = np.nan  # before there was a market
-    breakeven = breakeven_efficiency(paid, difficulty.value, reward, usd_per_kwh=usd_per_kwh)
+    energy = as_of(time, usd_per_kwh, oldest_ns=366 * DAY) if isinstance(usd_per_kwh, Series) else usd_per_kwh
+    breakeven = breakeven_efficiency(paid, difficulty.value, reward, usd_per_kwh=energy)
     efficiency = fleet_efficiency(time, breakeven, machines=machines)
-    cost = production_cost(difficulty.value, reward, efficiency, usd_per_kwh=usd_per_kwh)
+    cost = production_cost(difficulty.value, reward, efficiency, usd_per_kwh=energy)
     issued = BLOCKS_A_DAY * reward
     hashed = Series(time, hash_rate(difficulty.value)) if rate is None else rate
     new_usd = Series(time, BLOCKS_A_DAY * subsidy_at(time) * paid)
