@@ -18,7 +18,7 @@ from quotewright.causality.permutation import (
     permutation_importance,
     purged_importance,
 )
-from quotewright.causality.shapley import BACKGROUND, shapley
+from quotewright.causality.shapley import KERNEL_BACKGROUND, shapley
 from quotewright.domain.errors import InputError
 
 NAMES = ("a", "b", "c")
@@ -56,14 +56,22 @@ def brute_force(predict: Any, row: Any, background: Any) -> list[float]:
 
 
 def test_kernel_values_are_shapley_s_formula() -> None:
-    x = rows(40)
+    x = rows(20)
     found = shapley(x, NAMES, predict=bent, background=x, rows=5)
-    assert len(x) <= BACKGROUND  # so that the background is all of them
+    assert len(x) <= KERNEL_BACKGROUND  # so that the background is all of them
     for k, row in enumerate(found.x):
         assert found.values[k] == pytest.approx(brute_force(bent, row, x), abs=1e-6)
     assert found.output == pytest.approx(bent(found.x))
     assert found.base == pytest.approx(float(bent(x).mean()))
     assert found.kind == "kernel"
+
+
+@pytest.mark.parametrize("width", [1, 2, 12])
+def test_kernel_values_of_sums_are_exact_at_any_width(width: int) -> None:
+    x = np.random.default_rng(58).normal(size=(20, width))
+    slopes = np.arange(1.0, width + 1)
+    found = shapley(x, [f"f{k}" for k in range(width)], predict=lambda z: z @ slopes, rows=3)
+    assert found.values == pytest.approx(slopes * (found.x - x.mean(axis=0)), abs=1e-8)
 
 
 def test_trees_and_linear_models_are_read_from_the_model() -> None:

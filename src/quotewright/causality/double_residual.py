@@ -18,7 +18,6 @@ from quotewright.causality.inputs import Floats, column, table
 from quotewright.causality.long_run import Estimate, estimate, lags_of, long_run_variance
 from quotewright.causality.residuals import Learner, LearnerName, residuals, something_left
 
-
 Verdict = Literal["effect", "masked", "none", "spurious", "unclear"]
 
 

@@ -19,7 +19,8 @@ from quotewright.domain.errors import InputError
 
 Kind = Literal["auto", "tree", "linear", "kernel"]
 BACKGROUND = 50  # rows that stand for a feature being absent
-CHUNK = 25  # rows between looks at the clock
+KERNEL_BACKGROUND = 25  # each row then takes this many predictions for each coalition
+CHUNK = 25  # rows between looks at the clock; 1 for the kernel, of which a single row can take seconds
 
 
 class Shapley(NamedTuple):
@@ -60,9 +61,10 @@ def shapley(
     """Shapley values of up to `rows` rows drawn from x [n, f], for at most about `seconds` (one chunk is always done).
 
     `model` is a fitted scikit-learn, LightGBM or XGBoost estimator, or a Pipeline whose steps keep the columns; `tree`
-    and `linear` read it. `kernel` needs only `predict`: any function, slow. `auto` tries them in that order.
-    `background` (default: x) says what usual rows are; BACKGROUND of them are drawn. Of a classifier the last class is
-    explained. Raises InputError where neither model nor predict will do.
+    and `linear` read it. `kernel` needs only `predict`: any function, slow; beyond 8 features it samples 10 f + 256
+    coalitions. `auto` tries them in that order. `background` (default: x) says what usual rows are; BACKGROUND of them
+    are drawn (KERNEL_BACKGROUND for the kernel). Of a classifier the last class is explained. Raises InputError where
+    neither model nor predict will do.
     """
     every = table("x", x)
     known = labels(names, every.shape[1])
@@ -75,9 +77,10 @@ def shapley(
     used, base, explain = _explainer(kind, model, predict, usual)
     parts: list[Floats] = []
     until = time.monotonic() + seconds
+    chunk = 1 if used == "kernel" else CHUNK
     with _seeded(seed):
-        for begin in range(0, len(chosen), CHUNK):
-            parts.append(explain(every[chosen[begin : begin + CHUNK]]))
+        for begin in range(0, len(chosen), chunk):
+            parts.append(explain(every[chosen[begin : begin + chunk]]))
             if time.monotonic() > until:
                 break
     values = np.concatenate(parts)
@@ -130,10 +133,12 @@ def _kernel(predict: Predict | None, usual: Floats) -> tuple[str, float, Explain
     def told(rows: Any) -> Floats:
         return predicted(predict, np.asarray(rows, np.float64))
 
-    found: Any = library("shap").KernelExplainer(told, usual)
+    coalitions = min(2 ** min(usual.shape[1], 20) - 2, 10 * usual.shape[1] + 256)
+    some = usual[np.linspace(0, len(usual) - 1, min(KERNEL_BACKGROUND, len(usual))).astype(np.int64)]
+    found: Any = library("shap").KernelExplainer(told, some)
 
     def explain(rows: Floats) -> Floats:
-        return np.asarray(found.shap_values(rows, silent=True, l1_reg=0), np.float64)
+        return np.asarray(found.shap_values(rows, nsamples=max(coalitions, 1), silent=True, l1_reg=0), np.float64)
 
     return "kernel", float(np.ravel(found.expected_value)[-1]), explain
 
