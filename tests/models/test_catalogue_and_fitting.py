@@ -22,7 +22,12 @@ THE_REGRESSORS = (
     "Linear Ridge Lasso ElasticNet BayesianRidge Huber SGD PassiveAggressive LinearSVR SVR KNN DecisionTree "
     "RandomForest ExtraTrees Bagging AdaBoost GradientBoosting HistGradientBoosting XGBoost LightGBM"
 )
-QUICK = {"n_estimators": 10, "max_iter": 10, "max_leaf_nodes": 8}
+QUICK = {
+    "n_estimators": 10,
+    "max_iter": 10,
+    "max_leaf_nodes": 8,
+    "max_bins": 16,
+}  # few bins: weighted ones are slow to find
 
 
 def target(key: str, returns: Any, ups: Any) -> Any:
