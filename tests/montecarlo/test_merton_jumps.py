@@ -49,7 +49,7 @@ def merton_errors(repetitions: int) -> dict[str, np.ndarray]:
 
 
 def test_planted_parameters_come_back_within_their_errors() -> None:
-    hold_to_their_errors(merton_errors(12))
+    hold_to_their_errors(merton_errors(8))
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ paths = fitted.sample(1000, 30, seed=1)  # float64[1000, 30] of log returns; pri
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -166,3 +166,20 @@ KINDS: dict[str, Callable[[Floats], tuple[Law, Likelihood]]] = {
     "merton": fit_merton,
     "hawkes": fit_hawkes_returns,
 }
+
+
+def fits_markdown(fits: Sequence[FittedPaths]) -> str:
+    """A table of fits: parameters with standard errors, criteria, distances, tail index."""
+    lines = ["| law | parameters ± standard error | ln L | AIC | KS | A²/n | tail index |", f"|{' --- |' * 7}"]
+    for one in fits:
+        parts = [
+            f"{name} {v:.4g}{f' ± {e:.1g}' if math.isfinite(e) else ''}" for name, (v, e) in one.parameters.items()
+        ]
+        value = "–" if one.log_likelihood is None else f"{one.log_likelihood:.1f}"
+        aic = "–" if one.aic is None else f"{one.aic:.1f}"
+        index = f"{one.tail_index:.2f}" if math.isfinite(one.tail_index) else "∞"
+        told = "" if one.converged else " (not converged)"
+        lines.append(
+            f"| {one.kind} | {', '.join(parts)}{told} | {value} | {aic} | {one.ks:.4f} | {one.ad:.5f} | {index} |"
+        )
+    return "\n".join(lines)

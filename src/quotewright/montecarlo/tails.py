@@ -104,8 +104,12 @@ def compare_tails(
     return TailComparison(n, length, by, data, laws, tuple(rank_tails(fits, seen, rng, draws, length)))
 
 
-def markdown(found: TailComparison) -> str:
-    """The comparison as two tables: the ranking, and every figure of the data and of each law."""
+def markdown(found: TailComparison, *, in_sigma: bool = False) -> str:
+    """The comparison as two tables: the ranking, and every figure of the data and of each law.
+
+    VaR and ES are told as they are, in per cent of log return, or in the σ of the yardstick.
+    """
+    unit = found.yardstick.sigma if in_sigma else None
     lines = [
         "| law | mean loss | behind the best, 95 % | best in | figures covered |",
         "| --- | --- | --- | --- | --- |",
@@ -119,17 +123,19 @@ def markdown(found: TailComparison) -> str:
     kinds = [one.kind for one in found.ranking]
     lines += ["", f"| figure | data, 95 % | {' | '.join(kinds)} |", f"| --- | --- |{' --- |' * len(kinds)}"]
     for i, measure in enumerate(MEASURES):
-        cells = [_cell(found.laws[kind][i].value, measure.name) for kind in kinds]
+        cells = [_cell(found.laws[kind][i].value, measure.name, unit) for kind in kinds]
         seen = found.data[i]
-        shown = " … ".join(_cell(v, measure.name) for v in (seen.low, seen.high))
-        lines.append(f"| {measure.label} | {_cell(seen.value, measure.name)} ({shown}) | {' | '.join(cells)} |")
+        shown = " … ".join(_cell(v, measure.name, unit) for v in (seen.low, seen.high))
+        lines.append(f"| {measure.label} | {_cell(seen.value, measure.name, unit)} ({shown}) | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(value: float, name: str) -> str:
+def _cell(value: float, name: str, unit: float | None) -> str:
     if math.isinf(value):
         return "∞"
-    return f"{value:.2f}" if name == "hill" else f"{value:.3%}"
+    if name in ("var", "es") and unit is not None:
+        return f"{value / unit:.2f} σ"
+    return f"{value:.2f}" if name == "hill" else f"{value:.2%}"
 
 
 def _with_intervals(values: Floats, drawn: Floats) -> tuple[Interval, ...]:
