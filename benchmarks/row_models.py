@@ -12,9 +12,10 @@ from rounds import Family, Row, SameWork, Sample, Skipped
 from settings import Settings
 
 from quotewright.domain.kernel import kernel
-from quotewright.models.compiled import CompiledModel
+from quotewright.inference.compiled import CompiledModel
 from quotewright.models.exporting import compile_model
-from quotewright.models.fitting import fit, one_thread
+from quotewright.models.fitting import fit
+from quotewright.models.quiet import one_thread
 from quotewright.signals.forest import predict_into, predict_row
 
 TRAINED, FEATURES = 5_000, 40

@@ -7,23 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quotewright.domain.events import ASK, BID, CLEAR, EVENT, LAST, LEVEL
-from quotewright.domain.kernel import records
 from quotewright.features.matrix import FeatureStream
 from quotewright.features.settings import FeatureSettings
 from quotewright.features.slots import MODEL, MODEL_INPUTS, NAMES, QUEUE_IMBALANCE, SPREAD, VIEW
 from quotewright.features.state import Model, View, new_features
-from quotewright.signals.forest import NODE
-from quotewright.signals.model_links import HEAD, LINEAR
+from quotewright.inference.compiled import Ending, compiled_linear
 
 
 def _linear(weights: dict[int, float], base: float) -> Model:
-    count = len(MODEL_INPUTS)
-    head = records(1, HEAD)
-    head["kind"], head["features"], head["base"], head["divisor"] = LINEAR, count, base, 1.0
-    table = np.concatenate([np.zeros(count), np.zeros(count), np.ones(count)])
-    for slot, weight in weights.items():
-        table[slot] = weight
-    return Model(head, records(0, NODE), table)
+    coefficients = np.zeros(len(MODEL_INPUTS))
+    coefficients[list(weights)] = list(weights.values())
+    found = compiled_linear("linear", "regressor", MODEL_INPUTS, coefficients, base, None, Ending())
+    return Model(found.head, found.nodes, found.table)
 
 
 def _book(time: int, bid_lots: int, ask_lots: int) -> np.ndarray:
@@ -54,9 +49,7 @@ def test_a_view_is_what_was_published_last(published: list[int], asked: list[int
 
 def test_a_model_reads_the_slots_before_it() -> None:
     assert NAMES[MODEL] not in MODEL_INPUTS
-    weights = {slot: 0.0 for slot in range(len(MODEL_INPUTS))}
-    weights |= {QUEUE_IMBALANCE: 2.0, SPREAD: 0.5, VIEW: 10.0}
-    model = _linear(weights, 1.0)
+    model = _linear({QUEUE_IMBALANCE: 2.0, SPREAD: 0.5, VIEW: 10.0}, 1.0)
     plain = FeatureStream(FeatureSettings(), view=View(np.array([5]), np.array([0.25])))
     stream = FeatureStream(FeatureSettings(), view=View(np.array([5]), np.array([0.25])), model=model)
     events = np.concatenate([_book(10, 3, 1), _book(20, 1, 3)])
@@ -80,4 +73,4 @@ def test_instruments_have_views_and_models_of_their_own() -> None:
     for which, model in models.items():
         place = state.outside[which]
         np.testing.assert_array_equal(state.model_table[int(place["table"]) : int(place["table_end"])], model.table)
-        assert state.model_heads["base"][which] == model.head["base"][0]
+        assert state.model_heads[which] == np.asarray(model.head)[0]

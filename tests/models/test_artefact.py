@@ -12,9 +12,9 @@ import pytest
 from planted_returns import planted
 
 from quotewright.domain.errors import DataError, InputError
-from quotewright.models import artefact
-from quotewright.models.artefact import load, read_manifest, save
-from quotewright.models.compiled import CompiledModel
+from quotewright.inference import artefact
+from quotewright.inference.artefact import load, read_manifest, save
+from quotewright.inference.compiled import CompiledModel
 from quotewright.models.exporting import compile_model
 from quotewright.models.fitting import fit
 

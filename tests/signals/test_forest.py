@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quotewright.domain.errors import DataError, InputError
-from quotewright.models.compiled import CompiledModel, Ending, Tree, compiled_forest, compiled_linear
+from quotewright.inference.compiled import CompiledModel, Ending, Tree, compiled_forest, compiled_linear
 from quotewright.signals.forest import NODE, predict_many
 from quotewright.signals.model_links import HEAD, ISOTONIC, LOGISTIC, LOGISTIC_SINGLE, PLATT, SCALED
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 
 PROGRAM = """
 import numpy as np
-from quotewright.models.compiled import Ending, Tree, compiled_forest, compiled_linear
+from quotewright.inference.compiled import Ending, Tree, compiled_forest, compiled_linear
 from quotewright.signals.model_links import ISOTONIC, LOGISTIC, LOGISTIC_SINGLE, PLATT
 
 rng = np.random.default_rng(1)
@@ -29,13 +31,12 @@ for ending in (Ending(LOGISTIC), Ending(LOGISTIC_SINGLE), Ending(0, PLATT, -0.4,
 """
 
 
-def run(interpreted: bool) -> str:
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1" if interpreted else "0"}
-    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True)
-    return done.stdout
-
-
 def test_the_same_bits() -> None:
-    compiled = run(interpreted=False)
-    assert len(compiled.split()) == 20
-    assert compiled == run(interpreted=True)
+    compiled = io.StringIO()
+    with contextlib.redirect_stdout(compiled):
+        exec(PROGRAM, {})
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    command = [sys.executable, "-c", PROGRAM]
+    interpreted = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert len(interpreted.split()) == 20
+    assert compiled.getvalue() == interpreted

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quotewright.models.compiled import Ending, compiled_linear
+from quotewright.inference.compiled import Ending, compiled_linear
 
 SMALL = st.floats(-1e6, 1e6, allow_subnormal=False)
 

@@ -98,6 +98,13 @@ def replay_command(
     features: Annotated[
         Path | None, typer.Option("--features", help="Settings of features, as `features fit` writes them.")
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="VENUE:SYMBOL=FOLDER/HASH.json: a compiled model for the slot `model`."),
+    ] = None,
+    view: Annotated[
+        list[str] | None, typer.Option("--view", help="VENUE:SYMBOL=FILE.csv: a slow view for the slot `view`.")
+    ] = None,
     mark_interval: Annotated[str, typer.Option("--mark-interval", help="How often positions are marked.")] = "1s",
     seed: Annotated[int, typer.Option(min=0, help="Seed of sampled latencies.")] = 0,
     no_report: Annotated[bool, typer.Option("--no-report", help="Skip the HTML report.")] = False,
@@ -138,9 +145,28 @@ def replay_command(
         str(latency_file or ""),
     )
     settings = read_features(features, instrument) if features is not None else {}
-    spec = ReplaySpec(specs, venue, seed, parse_duration(mark_interval, "mark-interval"), features=settings)
+    spec = ReplaySpec(
+        specs,
+        venue,
+        seed,
+        parse_duration(mark_interval, "mark-interval"),
+        features=settings,
+        models=_by_instrument("model", model or []),
+        views=_by_instrument("view", view or []),
+    )
     datasets = [opened.dataset(name) for name in instrument]
     _run(datasets, spec, to, ["quotewright", *sys.argv[1:]], as_json, report=not no_report)
+
+
+def _by_instrument(option: str, given: list[str]) -> dict[str, Path]:
+    """VENUE:SYMBOL=FILE, several, as a table."""
+    found: dict[str, Path] = {}
+    for each in given:
+        name, equals, file = each.partition("=")
+        if not equals or not file or name in found:
+            raise InputError(option, each, "give VENUE:SYMBOL=FILE, once an instrument")
+        found[name] = Path(file)
+    return found
 
 
 def _run(datasets: list[Any], spec: Any, to: Path, command: list[str], as_json: bool, *, report: bool = True) -> None:

@@ -85,3 +85,8 @@ assert len(SLOTS) <= MOST_FEATURES
 def catalogue_hash() -> str:
     """What the slots mean, as a hash: whatever was trained on other slots must not be fed these."""
     return hashlib.sha256(repr(SLOTS).encode()).hexdigest()
+
+
+def model_hash() -> str:
+    """What a model's inputs mean, as a hash: a model trained on other slots must not be fed these."""
+    return hashlib.sha256(repr(SLOTS[:MODEL]).encode()).hexdigest()

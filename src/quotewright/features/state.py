@@ -189,7 +189,8 @@ def _laid_end_to_end(parts: Sequence[Any], kind: Any) -> tuple[Any, list[int]]:
     starts = [0]
     for part in parts:
         starts.append(starts[-1] + len(part))
-    whole = np.empty(starts[-1], kind)
+    untyped: Any = np
+    whole = untyped.empty(starts[-1], kind)
     for at, part in zip(starts, parts, strict=False):
         whole[at : at + len(part)] = part
     return whole, starts

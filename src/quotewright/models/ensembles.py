@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from quotewright.domain.errors import InputError, MissingExtraError
 from quotewright.models.catalogue import model_named
-from quotewright.models.fitting import Fitted, Recipe, Spans, before, fit, fit_recipe, told
+from quotewright.models.fitting import Fitted, Recipe, Spans, before, fit, fit_recipe
 from quotewright.models.model import CLASSIFIER, Model
+from quotewright.models.quiet import told
 from quotewright.models.weights import average_uniqueness
 
 Floats = npt.NDArray[np.float64]

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from quotewright.domain.errors import InputError
+from quotewright.inference.compiled import CompiledModel, Ending, Tree, compiled_forest, compiled_linear
 from quotewright.models.calibration import Sigmoid
-from quotewright.models.compiled import CompiledModel, Ending, Tree, compiled_forest, compiled_linear
 from quotewright.models.fitting import Fitted
 from quotewright.models.model import CLASSIFIER
 from quotewright.models.tree_arrays import histogram_tree, lightgbm_trees, sklearn_tree, xgboost_trees

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,10 +11,11 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from quotewright.domain.errors import InputError, MissingExtraError
+from quotewright.domain.errors import InputError
 from quotewright.models.calibration import Calibrator, fit_calibrator
 from quotewright.models.catalogue import model_named
 from quotewright.models.model import CLASSIFIER, Model
+from quotewright.models.quiet import quietly, told
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -200,32 +199,6 @@ def raw_scores(estimator: Any, rows: Floats) -> Floats:
         found = np.asarray(quietly(estimator.predict_proba, rows), np.float64)
         found = found[:, 1] if found.shape[1] == 2 else found
     return found[:, None] if found.ndim == 1 else found
-
-
-def quietly(call: Callable[..., Any], *given: Any, **named: Any) -> Any:
-    """Call a library on one thread, without its warnings."""
-    with warnings.catch_warnings(), one_thread():
-        warnings.simplefilter("ignore")
-        return call(*given, **named)
-
-
-def told(call: Callable[..., Any], *given: Any, **named: Any) -> list[str]:
-    """Call a library on one thread; its warnings as text. Raises InputError for what it refuses."""
-    with warnings.catch_warnings(record=True) as caught, one_thread():
-        warnings.simplefilter("always")
-        try:
-            call(*given, **named)
-        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as reason:
-            raise InputError("X, y", type(reason).__name__, str(reason).splitlines()[0]) from reason
-    return [f"{each.category.__name__}: {' '.join(str(each.message).split())}" for each in caught]
-
-
-def one_thread() -> Any:
-    """A context in which BLAS and OpenMP use one thread: the same sums wherever it runs."""
-    try:
-        return importlib.import_module("threadpoolctl").threadpool_limits(1)
-    except ImportError:
-        raise MissingExtraError("models need: pip install 'quotewright[research]'") from None
 
 
 def checked_rows(X: Floats, features: int | None, takes_nan: bool) -> Floats:

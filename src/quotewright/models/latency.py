@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from quotewright.domain.errors import InputError
+from quotewright.inference.compiled import CompiledModel
 from quotewright.models.catalogue import model_named
-from quotewright.models.compiled import CompiledModel
 from quotewright.models.exporting import can_compile, compile_model
-from quotewright.models.fitting import Fitted, fit, one_thread, raw_scores
+from quotewright.models.fitting import Fitted, fit, raw_scores
 from quotewright.models.model import CLASSIFIER
+from quotewright.models.quiet import one_thread
 from quotewright.signals import forest
 
 Floats = npt.NDArray[np.float64]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from quotewright.domain.errors import InputError
-from quotewright.models.compiled import Tree
+from quotewright.inference.compiled import Tree
 from quotewright.models.thresholds import last_rounded_below, last_rounded_up_to
 
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2  # bits of LightGBM's decision_type

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from quotewright.domain.errors import DataError, HaltError, InputError
 from quotewright.domain.journal import FILL_TAKER, JOURNAL, Record
 from quotewright.sessions.agents import agent_from_dict
+from quotewright.sessions.outside import recorded_outside
 from quotewright.sessions.replay import RUN_FILE, Progress, combined_hash, run
 from quotewright.sessions.venue_options import VenueOptions
 from quotewright.sessions.wiring import Wired, wire
@@ -66,6 +67,7 @@ def repeat_from_journal(
         told=told,
         in_flight=len(answers) + 1,
         features=_features(record),
+        outside=recorded_outside([dataset.name for dataset in datasets], record),
     )
     _deliver(wired, answers)
     out.mkdir(parents=True, exist_ok=True)

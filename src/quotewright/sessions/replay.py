@@ -22,6 +22,7 @@ from quotewright.engine.step import on_end
 from quotewright.features.slots import catalogue_hash
 from quotewright.sessions.agents import AgentSpec
 from quotewright.sessions.assumptions import assumptions_of
+from quotewright.sessions.outside import read_outside
 from quotewright.sessions.provenance import code_hash
 from quotewright.sessions.venue_options import VenueOptions
 from quotewright.sessions.wiring import Wired, wire
@@ -70,6 +71,8 @@ class ReplaySpec:
     mark_interval_ns: int = 10**9
     window_rows: int = 1_000_000
     features: Mapping[str, FeatureSettings] = field(default_factory=dict[str, Any])  # by VENUE:SYMBOL
+    models: Mapping[str, Path] = field(default_factory=dict[str, Path])  # compiled ones' manifests, the same
+    views: Mapping[str, Path] = field(default_factory=dict[str, Path])  # CSV files of slow views, the same
 
 
 def replay(
@@ -89,6 +92,7 @@ def replay(
     if not spec.agents:
         raise InputError("strategy", "", "give at least one strategy or an agents file")
     check_market(datasets, spec.mark_interval_ns)
+    outside = read_outside([dataset.name for dataset in datasets], spec.models, spec.views)
     out.mkdir(parents=True, exist_ok=True)
     wired = wire(
         datasets,
@@ -98,13 +102,14 @@ def replay(
         mark_interval_ns=spec.mark_interval_ns,
         told=told,
         features=spec.features,
+        outside=outside,
     )
     total = sum(dataset.rows for dataset in datasets)
     if told is not None:
         told("the engine")
     with JournalWriter(out / JOURNAL_FILE) as journal:
         span = run(wired, windows(datasets, spec.window_rows), TO_VENUE, journal, total, progress)
-    record = _record(datasets, spec, wired, journal, span, command)
+    record = {**_record(datasets, spec, wired, journal, span, command), **outside.facts}
     replace_file(out / RUN_FILE, json.dumps(record, indent=1, sort_keys=True).encode())
     return record
 

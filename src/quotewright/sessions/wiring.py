@@ -20,6 +20,7 @@ from quotewright.engine.state import LEG, EngineState, new_state
 from quotewright.risk.limits import LIMITS
 from quotewright.risk.profile import RiskProfile
 from quotewright.sessions.agents import AgentSpec, check_names
+from quotewright.sessions.outside import Outside
 from quotewright.sessions.plain_python import PlainPython
 from quotewright.sessions.venue_options import VenueOptions
 from quotewright.simulation.state import QUEUE_MODELS, VenueState, new_venue
@@ -55,11 +56,13 @@ def wire(
     in_flight: int = 0,
     keep: int = KEEP_ALL,
     features: Mapping[str, FeatureSettings] | None = None,
+    outside: Outside | None = None,
 ) -> Wired:
     """Bind agents to instruments, strategies and limits; `told` hears which strategy is being compiled.
 
     `keep` says which kinds of records are journaled (domain.journal); it changes nothing else. `features` are the
-    settings by VENUE:SYMBOL for strategies that read features; an instrument without any has the defaults.
+    settings by VENUE:SYMBOL for strategies that read features; an instrument without any has the defaults. `outside`
+    are the models and views that features are to show.
     """
     check_names(agents)
     names = [dataset.name for dataset in datasets]
@@ -118,7 +121,7 @@ def wire(
         _decisions([distinct[name] for name in compiled], told),
         mark_interval=mark_interval_ns,
         keep=keep,
-        features=_features(names, strategies, features or {}, told),
+        features=_features(names, strategies, features or {}, outside or Outside(), told),
     )
     latency = options.latency()
     state.engine[0]["together"] = int(latency.entry.min() > 0)
@@ -140,6 +143,7 @@ def _features(
     names: Sequence[str],
     strategies: Sequence[Strategy],
     settings: Mapping[str, FeatureSettings],
+    outside: Outside,
     told: Callable[[str], None] | None,
 ) -> FeatureState | None:
     """Features of every instrument if any strategy reads them."""
@@ -147,13 +151,20 @@ def _features(
         if name not in names:
             raise InputError("features", name, f"is not in this session: {', '.join(names)}")
     if not any(strategy.features for strategy in strategies):
+        for kind, given in (("model", outside.models), ("view", outside.views)):
+            if given:
+                raise InputError(kind, ", ".join(given), "is read by no strategy of this session; `composed` does")
         return None
     if told is not None:
         told("the features")
     from quotewright.features.settings import FeatureSettings
     from quotewright.features.state import new_features
 
-    return new_features([settings.get(name, FeatureSettings()) for name in names])
+    return new_features(
+        [settings.get(name, FeatureSettings()) for name in names],
+        models={names.index(name): model for name, model in outside.models.items()},
+        views={names.index(name): view for name, view in outside.views.items()},
+    )
 
 
 def _decisions(strategies: Sequence[Strategy], told: Callable[[str], None] | None) -> Any:

@@ -111,9 +111,9 @@ def forest_sum(head: Any, nodes: Any, table: Any, x: Any) -> float:
 def predict_row(head: Any, nodes: Any, table: Any, x: Any) -> float:
     """What the model says of one row: a classifier's score in [0, 1], a regressor's value in the target's unit.
 
-    `head` is the record (`model.head[0]`), `nodes` and `table` the arrays of a `quotewright.models.compiled` model; `x`
-    float64, at least as long as its features. A linear model gives NaN where a feature is NaN, a forest takes it as
-    the library did.
+    `head` is the record (`model.head[0]`), `nodes` and `table` the arrays of a model of
+    `quotewright.inference.compiled`; `x` float64, at least as long as its features. A linear model gives NaN where a
+    feature is NaN, a forest takes it as the library did.
     """
     if head.kind == LINEAR:
         return finish(head, table, linear_sum(head, table, x))

@@ -23,7 +23,7 @@ def write_daily_page(study: Mapping[str, Any], path: Path) -> None:
             ("buy and hold", "", "", "", "", _pct(held["pnl_pct"]), _two(held["sharpe"]), _between(held), "", "")
         )
         caption = (
-            f"{phase.capitalize()}: {study['rows'][phase]} days, fees and slippage included. Ranks are by Sharpe ratio, "
+            f"{phase.capitalize()}: {study['rows'][phase]} days, after fees and slippage. Ranks are by Sharpe ratio, "
             "their intervals from days drawn again in blocks."
         )
         blocks.append(Table(caption, HEADERS, rows, frozenset(range(2, len(HEADERS)))))

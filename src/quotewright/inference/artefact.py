@@ -17,7 +17,7 @@ import numpy as np
 
 from quotewright.domain.errors import DataError, InputError
 from quotewright.domain.kernel import as_records
-from quotewright.models.compiled import CompiledModel, checked
+from quotewright.inference.compiled import CompiledModel, checked
 from quotewright.signals.forest import NODE
 from quotewright.signals.model_links import HEAD
 
