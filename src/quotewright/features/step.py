@@ -273,7 +273,9 @@ def _take_flow(fs: Any, which: int, event: Any, now: int) -> None:
     reading = fs.readings[which]
     flow = fs.flows[which]
     if event.bids[0] == 0 or event.asks[0] == 0:
-        flow.known = 0
+        flow.known = 0  # what was posted meanwhile is not flow, and what flowed before has passed
+        reading.flow = 0.0
+        reading.deep_flow = 0.0
         return
     add_book(
         flow,
@@ -383,9 +385,10 @@ def lay_out(fs: Any, which: int) -> None:
     ask_qty = float(event.ask_qtys[0])
     fs.values[at + slots.SPREAD] = float(event.asks[0] - event.bids[0]) if proper else math.nan
     fs.values[at + slots.QUEUE_IMBALANCE] = (bid_qty - ask_qty) / (bid_qty + ask_qty) if proper else math.nan
-    fs.values[at + slots.ORDER_FLOW] = reading.flow / rules.usual_touch
-    fs.values[at + slots.DEEP_ORDER_FLOW] = reading.deep_flow / rules.usual_touch
-    fs.values[at + slots.TRADE_FLOW] = reading.trade_flow
+    flowing = fs.flows[which].known == 1
+    fs.values[at + slots.ORDER_FLOW] = reading.flow / rules.usual_touch if flowing else math.nan
+    fs.values[at + slots.DEEP_ORDER_FLOW] = reading.deep_flow / rules.usual_touch if flowing else math.nan
+    fs.values[at + slots.TRADE_FLOW] = reading.trade_flow if fs.trades[which].time > 0 else math.nan
     fs.values[at + slots.VPIN] = vpin_of(fs.vpins[which], rules.vpin_bucket, rules.vpin_window)
     fs.values[at + slots.SKEW] = fs.skews[which].skew if proper else math.nan
     fs.values[at + slots.AVERAGE_SKEW] = average_skew(fs.skews[which])
