@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from quotewright.app.cli import app
 from quotewright.domain.errors import InputError
 from quotewright.features.settings import FeatureSettings
-from quotewright.features.slots import NAMES
+from quotewright.features.slots import NAMES, catalogue_hash
 from quotewright.research.feature_fit import fit_features
 from quotewright.sessions.feature_file import read_features
 from quotewright.sessions.importing import store_events
@@ -77,6 +77,18 @@ def test_a_fit_is_read_by_a_replay_and_kept_in_its_record(store: Path, tmp_path:
     assert again["same"]
 
 
+def test_a_replay_says_what_its_features_were_learned_on(store: Path, tmp_path: Path) -> None:
+    file = tmp_path / "features.json"
+    call("features", "fit", MARKET, "--store", store, "--out", file, "--train", "0.25")
+    common = ("replay", "--store", store, "--instrument", MARKET, "--no-report", "--out")
+    said = call(*common, tmp_path / "a", "--strategy", "composed", "--features", file)["assumptions"]
+    assert any("first 25% of this: that part is in sample" in sentence for sentence in said)
+    said = call(*common, tmp_path / "b", "--strategy", "composed")["assumptions"]
+    assert any("what is usual was not learned" in sentence for sentence in said)
+    said = call(*common, tmp_path / "c", "--strategy", "glft")["assumptions"]
+    assert not any("learned" in sentence for sentence in said)
+
+
 def test_what_comes_later_changes_no_setting(store: Path, tmp_path: Path) -> None:
     """A recording that is cut off where learning ends gives the same settings."""
     whole = Store(store).dataset(MARKET)
@@ -104,6 +116,17 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, content: str, fix: 
     file.write_text(content)
     with pytest.raises(InputError, match=fix):
         read_features(file, [MARKET])
+
+
+def test_a_file_that_hides_what_it_learned_on_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "features.json"
+    content = {"catalogue": catalogue_hash(), "settings": {MARKET: FeatureSettings().to_dict()}}
+    file.write_text(json.dumps({**content, "learned_until_ns": {MARKET: 5}}))
+    assert read_features(file, [MARKET]).until_ns == {MARKET: 5}
+    for hidden in ({}, {"learned_until_ns": {}}, {"learned_until_ns": {MARKET: "5"}}):
+        file.write_text(json.dumps({**content, **hidden}))
+        with pytest.raises(InputError, match="learned_until_ns"):
+            read_features(file, [MARKET])
 
 
 @pytest.mark.parametrize("train", [0.0, 1.5, float("nan")])

@@ -8,15 +8,18 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quotewright.domain.events import ASK, BEST, BID, CLEAR, EVENT, LAST, LEVEL
+from quotewright.domain.events import ASK, BEST, BID, CLEAR, EVENT, LAST, LEVEL, TRADE
 from quotewright.features.matrix import FeatureStream
 from quotewright.features.settings import FeatureSettings
 from quotewright.features.slots import (
+    DEEP_ORDER_FLOW,
     DUST_ROBUST,
+    ORDER_FLOW,
     POST_IMBALANCE,
     QUEUE_IMBALANCE,
     SKEW,
     SPREAD,
+    TRADE_FLOW,
     WEIGHTED_MID,
 )
 from quotewright.signals.fair_prices import LEVELS
@@ -119,3 +122,20 @@ def test_no_update_is_too_large_for_the_labels() -> None:
         found = stream.take(_update(number, [(LEVEL, BID, 30_000 - k, 2 * number - 1) for k in range(1, 16_000)]))
     assert found.values[0, POST_IMBALANCE] == 1.0
     assert int(stream.state.deltas[0]["made"]) == 0
+
+
+def test_flow_that_was_not_seen_is_not_known() -> None:
+    """NaN before the first print and the first book, and while there is no book; what comes after begins anew."""
+    stream = FeatureStream(FeatureSettings())
+    book = [(CLEAR, 0, 0, 0), (LEVEL, BID, 1000, 5), (LEVEL, ASK, 1002, 5)]
+    first = stream.take(_update(1, book)).values[0]
+    assert np.isnan(first[TRADE_FLOW])
+    assert first[ORDER_FLOW] == first[DEEP_ORDER_FLOW] == 0.0
+    stream.take(_update(2, [(TRADE, BID, 1002, 2)]))
+    moved = stream.take(_update(3, [(LEVEL, BID, 1000, 9)])).values[0]
+    assert moved[TRADE_FLOW] == 1.0
+    assert moved[ORDER_FLOW] > 0.0
+    gone = stream.take(_update(4, [(CLEAR, 0, 0, 0), (LEVEL, BID, 1000, 9)])).values[0]
+    assert np.isnan(gone[ORDER_FLOW])
+    assert np.isnan(gone[DEEP_ORDER_FLOW])
+    assert stream.take(_update(5, book)).values[0, ORDER_FLOW] == 0.0

@@ -36,6 +36,31 @@ def test_it_is_that_of_a_tape_lot_by_lot(trades: list[tuple[bool, int]], bucket:
             assert whole[i] == one == np.abs(full[-window:].sum(axis=1)).sum() / (window * bucket)
 
 
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 2_000)), min_size=1, max_size=12),
+    st.integers(1, 3),
+    st.integers(2, 5),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_huge_trade_is_that_of_its_pieces(trades: list[tuple[bool, int]], bucket: int, window: int) -> None:
+    pieces = [(buys, 1) for buys, lots in trades for _ in range(lots)]
+    whole, split = vpin_state(), vpin_state()
+    for state, tape in ((whole, trades), (split, pieces or [(True, 0)])):
+        bought = np.array([lots if buys else 0 for buys, lots in tape])
+        sold = np.array([0 if buys else lots for buys, lots in tape])
+        vpin(state, bought, sold, bucket, window)
+    for name in ("filled", "bought", "complete", "apart"):
+        assert np.asarray(whole)[name] == np.asarray(split)[name]
+    used = [np.asarray(state)["gaps"][0][:window].tolist() for state in (whole, split)]
+    assert used[0] == used[1]
+
+
+def test_a_trade_of_more_lots_than_there_is_time_to_count() -> None:
+    state = vpin_state()
+    assert vpin(state, np.array([0, 10**15]), np.array([3, 0]), 1, 50)[-1] == 1.0
+    assert np.asarray(state)["complete"] == 10**15 + 3
+
+
 def test_it_approaches_the_share_of_informed_orders() -> None:
     """In a share α of periods informed orders come on one side at rate μ: VPIN ≈ αμ/(αμ + 2ε) (section 1)."""
     alpha, informed, noise, rng = 0.4, 2_000, 1_000, np.random.default_rng(6)

@@ -78,12 +78,23 @@ def test_risk_aversion_is_that_of_the_utility_functions() -> None:
 def test_wealth_follows_inventory_fills_and_fees() -> None:
     memory = np.zeros(8)
     mark = plain(utility.mark_to_mid)
-    assert mark(memory, 0.0, 100.0, 1.0) == 0.0
+    lots = 5  # an order
+    assert mark(memory, 0.0, lots, 100.0, 1.0) == 0.0
     memory[utility.BID], memory[utility.ASK] = 99.0, 101.0
-    assert mark(memory, 2.0, 100.0, 1.0) == pytest.approx(2 * 100.0 - 2 * 1.0)  # bought 2 at 99, 100 bp each, fee 1 bp
-    assert mark(memory, 2.0, 101.0, 1.0) == pytest.approx(198.0 + 2 / 101 * 1e4)
+    assert mark(memory, 10.0, lots, 100.0, 1.0) == pytest.approx(
+        2 * 100.0 - 2 * 1.0
+    )  # 2 orders at 99, 100 bp, fee 1 bp
+    assert mark(memory, 10.0, lots, 101.0, 1.0) == pytest.approx(198.0 + 2 / 101 * 1e4)
     before = memory[utility.GAIN]
-    assert mark(memory, 1.0, 101.0, 0.0) == pytest.approx(before)  # sold at the mid: nothing made
+    assert mark(memory, 5.0, lots, 101.0, 0.0) == pytest.approx(before)  # sold at the mid: nothing made
+
+
+def test_an_order_of_other_lots_makes_no_profit() -> None:
+    memory = np.zeros(8)
+    mark = plain(utility.mark_to_mid)
+    mark(memory, 40.0, 10, 100.0, 1.0)
+    memory[utility.BID], memory[utility.ASK] = 99.0, 101.0
+    assert {mark(memory, 40.0, 10 + flicker % 2, 100.0, 1.0) for flicker in range(9)} == {0.0}
 
 
 # Half-spread.
@@ -117,6 +128,15 @@ def test_best_depth_in_closed_form_without_aversion() -> None:
 def test_a_power_law_without_cost_is_quoted_where_its_fit_begins() -> None:
     found = interpreted(half_spread).best_depth(half_spread.POWER, 0.1, 2.0, 0.0, 0.7)
     assert found == (0.7, False)
+
+
+def test_a_flat_power_law_has_a_peak_without_cost_too() -> None:
+    """For k < 1 near trades come too seldom to make up for their small gain."""
+    k, gamma = 0.6, 0.5
+    found = interpreted(half_spread).best_depth(half_spread.POWER, gamma, k, 0.0, 1e-6)
+    searched = minimize_scalar(lambda d: d**-k * math.expm1(-gamma * d), bounds=(1e-6, 50.0), options={"xatol": 1e-10})
+    assert found.inside
+    assert found.depth == pytest.approx(searched.x, rel=1e-4)
 
 
 @pytest.mark.parametrize(("sigma", "k", "A", "gamma"), [(0.3, 0.3, 0.9, 0.01), (1.2, 1.5, 0.55, 0.2)])

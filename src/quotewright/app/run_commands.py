@@ -111,6 +111,8 @@ def replay_command(
     as_json: JsonOption = False,
 ) -> None:
     """Replay agents over recordings; writes the journal and a report, and prints the result."""
+    from dataclasses import replace
+
     from quotewright.domain.units import parse_duration
     from quotewright.sessions.agents import AgentSpec, parse_params, read_agents
     from quotewright.sessions.feature_file import read_features
@@ -144,16 +146,17 @@ def replay_command(
         parse_duration(response_latency, "response-latency"),
         str(latency_file or ""),
     )
-    settings = read_features(features, instrument) if features is not None else {}
     spec = ReplaySpec(
         specs,
         venue,
         seed,
         parse_duration(mark_interval, "mark-interval"),
-        features=settings,
         models=_by_instrument("model", model or []),
         views=_by_instrument("view", view or []),
     )
+    if features is not None:
+        learned = read_features(features, instrument)
+        spec = replace(spec, features=learned.settings, learned_until_ns=learned.until_ns)
     datasets = [opened.dataset(name) for name in instrument]
     _run(datasets, spec, to, ["quotewright", *sys.argv[1:]], as_json, report=not no_report)
 

@@ -13,7 +13,8 @@ from quotewright.domain.events import ADD, ASK, BID, CHANGE, CLEAR, DELETE, FROM
 from quotewright.domain.kernel import inlined, subkernel
 from quotewright.domain.quotes import MOST_FEATURES
 from quotewright.features import slots
-from quotewright.market.levels import level_qty, next_level, side_index
+from quotewright.features.levels_shown import UNKNOWN, image, show, show_level
+from quotewright.market.levels import level_qty, side_index
 from quotewright.signals.book_skew import add_skew, average_skew
 from quotewright.signals.deltas import CANCEL, DEAL, POST, end_update, room_needed, settle, take_change
 from quotewright.signals.deltas import take_print as take_delta_print
@@ -62,7 +63,6 @@ FAIR_SLOTS = (
 FAIR_COUNT = len(FAIR_SLOTS)
 SOURCE_COUNT = len(SOURCES)
 FLOW_LEVELS = 5  # whose order flow is summed
-UNKNOWN = -1  # how many levels of an image are right: it must be made anew
 
 
 @subkernel
@@ -84,10 +84,10 @@ def before_row(fs: Any, book: Any, row: Any) -> None:
             take_change(labels, which, row.local_ts, row.exch_ts, side, row.price, before, row.qty, touch, fs.out)
         if side == BID:
             if row.price >= shown.bids[LEVELS - 1]:
-                reading.levels[0] = _show_level(shown.bids, shown.bid_qtys, BID, row.price, row.qty, reading.levels[0])
+                reading.levels[0] = show_level(shown.bids, shown.bid_qtys, BID, row.price, row.qty, reading.levels[0])
                 reading.news = 1
         elif row.price <= shown.asks[LEVELS - 1] or shown.asks[LEVELS - 1] == 0:
-            reading.levels[1] = _show_level(shown.asks, shown.ask_qtys, ASK, row.price, row.qty, reading.levels[1])
+            reading.levels[1] = show_level(shown.asks, shown.ask_qtys, ASK, row.price, row.qty, reading.levels[1])
             reading.news = 1
     elif kind in (ADD, CHANGE, CLEAR, DELETE):
         fs.readings[which].levels[0] = UNKNOWN
@@ -142,8 +142,8 @@ def after_update(fs: Any, book: Any, row: Any) -> None:
         end_update(fs.deltas[which], row.exch_ts)
         settle(fs.deltas[which], now, fs.out)
         _take_deltas(fs, which, now)
-    _show(fs, book, which)
-    event = _image(fs, which)
+    show(fs, book, which)
+    event = image(fs, which)
     reading = fs.readings[which]
     rules = fs.rules[which]
     proper = 0 < event.bids[0] < event.asks[0]
@@ -174,107 +174,14 @@ def after_update(fs: Any, book: Any, row: Any) -> None:
     reading.lots = event.bid_qtys[0] + event.ask_qtys[0]
 
 
-@inlined
-def _show_level(prices: Any, qtys: Any, side: int, price: int, qty: int, known: int) -> int:
-    """Change one level of a side's image, of whose levels the first `known` are right; how many are then."""
-    if known == UNKNOWN:
-        return UNKNOWN
-    at = 0
-    while at < known and prices[at] > 0 and (prices[at] - price) * side > 0:
-        at += 1
-    if at == LEVELS:
-        return known
-    if at < known and prices[at] == price:
-        if qty > 0:
-            qtys[at] = qty
-            return known
-        for m in range(at, known - 1):
-            prices[m] = prices[m + 1]
-            qtys[m] = qtys[m + 1]
-        return known - 1
-    if qty == 0 or (at == known and known < LEVELS):
-        return known  # it may lie behind others that are not known
-    last = min(known, LEVELS - 1)
-    for m in range(last, at, -1):
-        prices[m] = prices[m - 1]
-        qtys[m] = qtys[m - 1]
-    prices[at] = price
-    qtys[at] = qty
-    return min(known + 1, LEVELS)
-
-
-@subkernel
-def _show(fs: Any, book: Any, which: int) -> None:
-    """Bring the image of the best levels up to date; none of a book that may not be quoted on."""
-    levels = fs.levels[which]
-    reading = fs.readings[which]
-    usable = book.valid == 1 and 0 < book.bid < book.ask
-    if usable and (reading.levels[0] < LEVELS or reading.levels[1] < LEVELS):
-        reading.news = 1
-        _fill_side(book, BID, book.depth_bid, levels.bids, levels.bid_qtys, max(reading.levels[0], 0))
-        _fill_side(book, ASK, book.depth_ask, levels.asks, levels.ask_qtys, max(reading.levels[1], 0))
-        reading.levels[0] = LEVELS
-        reading.levels[1] = LEVELS
-    shown = fs.shown[which]
-    if not usable:
-        reading.news = 1
-        for m in range(LEVELS):
-            shown.bids[m] = 0
-            shown.bid_qtys[m] = 0
-            shown.asks[m] = 0
-            shown.ask_qtys[m] = 0
-    elif book.touch_from_best == 1:
-        reading.news = 1
-        _put_first(book, BID, book.bid, book.bid_qty, levels.bids, levels.bid_qtys, shown.bids, shown.bid_qtys)
-        _put_first(book, ASK, book.ask, book.ask_qty, levels.asks, levels.ask_qtys, shown.asks, shown.ask_qtys)
-    plain = 1 if usable and book.touch_from_best == 0 else 0
-    if plain != reading.plain:
-        reading.news = 1
-    reading.plain = plain
-
-
-@inlined
-def _fill_side(book: Any, side: int, best: int, prices: Any, qtys: Any, known: int) -> None:
-    """Take the levels behind the first `known` from the depth book."""
-    price = best
-    if 0 < known < LEVELS:
-        price = next_level(book, side, prices[known - 1]) if prices[known - 1] > 0 else 0
-    for m in range(known, LEVELS):
-        prices[m] = price
-        qtys[m] = level_qty(book, side, price) if price > 0 else 0
-        price = next_level(book, side, price) if price > 0 else 0
-
-
-@inlined
-def _put_first(book: Any, side: int, best: int, qty: int, prices: Any, qtys: Any, out: Any, out_qtys: Any) -> None:
-    """A BEST pair's touch, and the levels of the depth book that are worse."""
-    out[0] = best
-    out_qtys[0] = qty
-    known = 1
-    for m in range(LEVELS):
-        if known < LEVELS and prices[m] > 0 and (best - prices[m]) * side > 0:
-            out[known] = prices[m]
-            out_qtys[known] = qtys[m]
-            known += 1
-    price = next_level(book, side, out[known - 1]) if known < LEVELS else 0
-    for m in range(known, LEVELS):
-        out[m] = price
-        out_qtys[m] = level_qty(book, side, price) if price > 0 else 0
-        price = next_level(book, side, price) if price > 0 else 0
-
-
-@inlined
-def _image(fs: Any, which: int) -> Any:
-    """The best levels as last known: of the depth book itself, unless a BEST pair is newer or there is nothing."""
-    return fs.levels[which] if fs.readings[which].plain == 1 else fs.shown[which]
-
-
 @subkernel
 def _take_flow(fs: Any, which: int, event: Any, now: int) -> None:
     reading = fs.readings[which]
     flow = fs.flows[which]
     if event.bids[0] == 0 or event.asks[0] == 0:
-        flow.known = 0
+        flow.known = 0  # what was posted meanwhile is not flow, and what flowed before has passed
+        reading.flow = 0.0
+        reading.deep_flow = 0.0
         return
     add_book(
         flow,
@@ -373,7 +280,7 @@ def lay_out(fs: Any, which: int) -> None:
     fair = fs.fairs[which]
     reading = fs.readings[which]
     rules = fs.rules[which]
-    event = _image(fs, which)
+    event = image(fs, which)
     volatility = fs.volatilities[which]
     interval = rules.volatility_interval
     proper = 0 < event.bids[0] < event.asks[0]
@@ -384,9 +291,10 @@ def lay_out(fs: Any, which: int) -> None:
     ask_qty = float(event.ask_qtys[0])
     fs.values[at + slots.SPREAD] = float(event.asks[0] - event.bids[0]) if proper else math.nan
     fs.values[at + slots.QUEUE_IMBALANCE] = (bid_qty - ask_qty) / (bid_qty + ask_qty) if proper else math.nan
-    fs.values[at + slots.ORDER_FLOW] = reading.flow / rules.usual_touch
-    fs.values[at + slots.DEEP_ORDER_FLOW] = reading.deep_flow / rules.usual_touch
-    fs.values[at + slots.TRADE_FLOW] = reading.trade_flow
+    flowing = fs.flows[which].known == 1
+    fs.values[at + slots.ORDER_FLOW] = reading.flow / rules.usual_touch if flowing else math.nan
+    fs.values[at + slots.DEEP_ORDER_FLOW] = reading.deep_flow / rules.usual_touch if flowing else math.nan
+    fs.values[at + slots.TRADE_FLOW] = reading.trade_flow if fs.trades[which].time > 0 else math.nan
     fs.values[at + slots.VPIN] = vpin_of(fs.vpins[which], rules.vpin_bucket, rules.vpin_window)
     fs.values[at + slots.SKEW] = fs.skews[which].skew if proper else math.nan
     fs.values[at + slots.AVERAGE_SKEW] = average_skew(fs.skews[which])

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from quotewright.domain.errors import InputError
+from quotewright.domain.events import EventArray
 from quotewright.domain.kernel import as_records, records
 from quotewright.features.matrix import features_of
 from quotewright.features.settings import BUCKETS, SPREADS, FeatureSettings
@@ -50,9 +51,11 @@ def fit_features(dataset: Dataset, *, train: float = 0.5, told: Callable[[int], 
         raise InputError("instrument", dataset.name, "has neither a book nor prints to learn from")
     until = int(tape["time"][0] + train * (tape["time"][-1] - tape["time"][0]))
     events = tape[tape["time"] <= until]
+    books, prints = events[(events["qty"] == 0) & (events["bids"][:, 0] > 0)], events[events["qty"] > 0]
+    if not len(books):
+        raise InputError("instrument", dataset.name, "has no book in that part of it: fit on a recording of its book")
     fit = fit_fair_prices(events)
     notes = list(fit.notes)
-    books, prints = events[(events["qty"] == 0) & (events["bids"][:, 0] > 0)], events[events["qty"] > 0]
     seconds = (until - int(tape["time"][0])) / SECOND
     settings = _with_prices(FeatureSettings(), fit, notes)
     settings = replace(
@@ -101,8 +104,15 @@ def _with_regimes(settings: FeatureSettings, books: Any, notes: list[str]) -> Fe
     return replace(settings, regime_up=rules["up"].tolist(), regime_down=rules["down"].tolist(), regime_votes=2)
 
 
+def _until(dataset: Dataset, until: int) -> Iterator[EventArray]:
+    for window in windows([dataset]):
+        if len(window.local) and window.local["local_ts"][0] > until:
+            return
+        yield window.local
+
+
 def _with_move(settings: FeatureSettings, dataset: Dataset, until: int, l3: bool, notes: list[str]) -> FeatureSettings:
-    seen = features_of((window.local for window in windows([dataset])), settings, l3=l3)
+    seen = features_of(_until(dataset, until), settings, l3=l3)
     moves = seen.values[seen.times <= until, NAMES.index("volatility")]
     usual = float(np.nanmedian(moves)) if np.isfinite(moves).any() else 0.0
     if not usual > 0:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from quotewright.domain.errors import InputError
-from quotewright.research.quoter_fits import QuoterFit, fit_quoter
+from quotewright.research.quoter_fits import QuoterFit, fit_quoter, held_out_r_squared
 from quotewright.research.quoter_trials import Trial, market_of, run_trials, trials_on
 from quotewright.research.scoring import Interval, student
 from quotewright.sessions.agents import AgentSpec
@@ -36,6 +36,7 @@ STRATEGIES = ("symmetric", "avellaneda_stoikov", "glft", "composed")
 SIGNAL_SCALE = Range(0.0, 2.0)  # of the fitted weights
 NEAR = 1 / 3  # share of a range that the second half of the sets is drawn from
 DRAWS = 10_000
+FORETOLD = 8  # test markets that the signals' R² is taken on
 
 Told = Callable[[str, int, int], None]  # what, done, in all
 
@@ -86,6 +87,7 @@ class Compared(NamedTuple):
     trained: dict[str, float]
     trials: dict[str, list[Trial]]
     against: tuple[Against, ...]
+    r_squared: tuple[float, float]  # of the signals for the mid's next half second: training markets, test markets
 
 
 def compare_quoters(spec: ComparisonSpec, out: Path, told: Told | None = None) -> list[Compared]:
@@ -102,9 +104,8 @@ def compare_quoters(spec: ComparisonSpec, out: Path, told: Told | None = None) -
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         kept = out / f"{preset}.json"
         if not kept.is_file() or json.loads(kept.read_text(encoding="utf-8"))["key"] != key:
-            chosen, trained, trials = _compare_on(spec, preset, told)
-            record = {"key": key, "facts": facts, "chosen": chosen, "trained": trained, "trials": trials}
-            replace_file(kept, json.dumps(record, indent=1).encode())
+            found_on = _compare_on(spec, preset, told)
+            replace_file(kept, json.dumps({"key": key, "facts": facts, **found_on}, indent=1).encode())
         found.append(_read(preset, json.loads(kept.read_text(encoding="utf-8"))))
     return found
 
@@ -116,7 +117,7 @@ def _own_code() -> str:
     return digest.hexdigest()
 
 
-def _compare_on(spec: ComparisonSpec, preset: str, told: Told | None) -> tuple[Any, Any, Any]:
+def _compare_on(spec: ComparisonSpec, preset: str, told: Told | None) -> dict[str, Any]:
     def tell(what: str, done: int, total: int) -> None:
         if told is not None:
             told(f"{preset}: {what}", done, total)
@@ -146,7 +147,19 @@ def _compare_on(spec: ComparisonSpec, preset: str, told: Told | None) -> tuple[A
             STRATEGIES, trials_on(agents, preset, seed, spec.seconds, spec.venue, fit.settings), strict=True
         ):
             trials[name].append(trial)
-    return {name: best[name][1] for name in STRATEGIES}, {name: best[name][0] for name in STRATEGIES}, trials
+    return {
+        "chosen": {name: best[name][1] for name in STRATEGIES},
+        "trained": {name: best[name][0] for name in STRATEGIES},
+        "trials": trials,
+        "r_squared": (fit.r_squared, _foretold(spec, preset, fit)),
+    }
+
+
+def _foretold(spec: ComparisonSpec, preset: str, fit: QuoterFit) -> float:
+    """What the signals explain on the first test markets, after everything is chosen."""
+    with tempfile.TemporaryDirectory() as folder:
+        seeds = spec.test_seeds[:FORETOLD]
+        return held_out_r_squared(fit, [market_of(Path(folder), preset, seed, spec.seconds) for seed in seeds])
 
 
 def _agent(spec: ComparisonSpec, name: str, number: int, given: Mapping[str, float]) -> AgentSpec:
@@ -236,11 +249,11 @@ def _read(preset: str, record: dict[str, Any]) -> Compared:
                 int((less > 0).sum()),
             )
         )
-    return Compared(preset, record["chosen"], record["trained"], trials, tuple(against))
+    return Compared(preset, record["chosen"], record["trained"], trials, tuple(against), tuple(record["r_squared"]))
 
 
 def markdown_table(found: Sequence[Compared]) -> str:
-    """The comparison as two Markdown tables: the strategies, and the paired differences."""
+    """The comparison as Markdown tables: the strategies, the paired differences, and what the signals foretell."""
     lines = [
         "| market | strategy | measure on training markets | on test markets | profit | inventory risk | fills |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -264,4 +277,6 @@ def markdown_table(found: Sequence[Compared]) -> str:
                 f"| {one.preset} | `{row.strategy}` | {a.value:.2f} | {a.low:.2f} … {a.high:.2f} "
                 f"| {b.low:.2f} … {b.high:.2f} | {row.better} of {len(one.trials['composed'])} |"
             )
+    lines += ["", "| market | R² of the signals, training markets | test markets |", "| --- | --- | --- |"]
+    lines += [f"| {one.preset} | {one.r_squared[0]:.3f} | {one.r_squared[1]:.3f} |" for one in found]
     return "\n".join(lines)

@@ -31,6 +31,9 @@ WARM_UP = 20 * SECOND
 RIDGE = 0.01  # share of each regressor's variance
 REACH = 2.0  # half-spreads: the bound of the strategy's fair price
 
+FAIR_NAMES = ("fair_weighted", "fair_kalman")
+SIGNAL_NAMES = ("signal_queue", "signal_skew", "signal_average", "signal_trades", "signal_flow")
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -50,23 +53,34 @@ def fit_quoter(datasets: Sequence[Dataset]) -> QuoterFit:
     """Medians of σ, k and A over the markets, and one regression over all of them. InputError as `calibrate`."""
     found = [calibrate_dataset(dataset) for dataset in datasets]
     settings = _usual(datasets[0])
-    rows = [_rows(_features(dataset, settings), float(dataset.instrument.price_step.fraction)) for dataset in datasets]
+    rows = [_rows(_features(dataset, settings)) for dataset in datasets]
     x, y = np.concatenate([one[0] for one in rows]), np.concatenate([one[1] for one in rows])
     point = float(np.mean([one[2] for one in rows]))
     gram = x.T @ x
     weights = np.linalg.solve(gram + RIDGE * np.diag(np.diag(gram) + 1e-12), x.T @ y)
     left = y - x @ weights
-    names = ("signal_queue", "signal_skew", "signal_average", "signal_trades", "signal_flow")
     sigma, k, A = (float(np.median([getattr(one, name).value for one in found])) for name in ("sigma", "k", "A"))
     return QuoterFit(
         sigma=sigma,
         k=k,
         A=A,
-        fair=dict(zip(("fair_weighted", "fair_kalman"), weights[:2].tolist(), strict=True)),
-        signals=dict(zip(names, (weights[2:] * point).tolist(), strict=True)),
+        fair=dict(zip(FAIR_NAMES, weights[: len(FAIR_NAMES)].tolist(), strict=True)),
+        signals=dict(zip(SIGNAL_NAMES, (weights[len(FAIR_NAMES) :] * point).tolist(), strict=True)),
         r_squared=1.0 - float(left @ left) / float(y @ y),
         settings=settings,
     )
+
+
+def held_out_r_squared(fit: QuoterFit, datasets: Sequence[Dataset]) -> float:
+    """R² of the fitted regression on markets that it was not fitted to; below 0: worse than foretelling nothing."""
+    left = total = 0.0
+    for dataset in datasets:
+        x, y, point = _rows(_features(dataset, fit.settings))
+        fair = np.array([fit.fair[name] for name in FAIR_NAMES])
+        signals = np.array([fit.signals[name] for name in SIGNAL_NAMES]) / point
+        rest = y - x @ np.concatenate([fair, signals])
+        left, total = left + float(rest @ rest), total + float(y @ y)
+    return 1.0 - left / total
 
 
 def _features(dataset: Dataset, settings: FeatureSettings) -> Features:
@@ -87,7 +101,7 @@ def _usual(dataset: Dataset) -> FeatureSettings:
     )
 
 
-def _rows(seen: Features, tick: float) -> tuple[Floats, Floats, float]:
+def _rows(seen: Features) -> tuple[Floats, Floats, float]:
     """Regressors, the mid's move in ticks, and bp in a tick."""
     grid = np.arange(seen.times[0] + WARM_UP, seen.times[-1] - AHEAD, EVERY)
     now = np.searchsorted(seen.times, grid, "right") - 1

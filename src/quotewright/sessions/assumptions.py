@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from quotewright.sessions.venue_options import VenueOptions
 from quotewright.storage.store import Dataset
@@ -35,6 +35,27 @@ def assumptions_of(datasets: Sequence[Dataset], options: VenueOptions) -> list[s
             said.append(
                 f"{dataset.name}: {dataset.clock_offset / 1e6:.3f} ms were added to the recorder's clock "
                 f"({dataset.manifest['clock_offset_chosen']}); the true one-way delay is unknown."
+            )
+    return said
+
+
+def feature_assumptions(
+    datasets: Sequence[Dataset], settings: Collection[str], learned_until_ns: Mapping[str, int]
+) -> list[str]:
+    """One sentence for each instrument whose features were not learned, or learned on what is replayed."""
+    said: list[str] = []
+    for dataset in datasets:
+        first, last = (dataset.manifest[at] + dataset.clock_offset for at in ("first_ts", "last_ts"))
+        until = learned_until_ns.get(dataset.name, first)
+        if dataset.name not in settings:
+            said.append(
+                f"{dataset.name}: what is usual was not learned, so regimes and stress say little; "
+                "`quotewright features fit` learns it, `replay --features` reads it."
+            )
+        elif until > first:
+            share = min((until - first) / max(last - first, 1), 1.0)
+            said.append(
+                f"{dataset.name}: features were learned on the first {share:.0%} of this: that part is in sample."
             )
     return said
 

@@ -21,7 +21,7 @@ from quotewright.engine.state import NEVER
 from quotewright.engine.step import on_end
 from quotewright.features.slots import catalogue_hash
 from quotewright.sessions.agents import AgentSpec
-from quotewright.sessions.assumptions import assumptions_of
+from quotewright.sessions.assumptions import assumptions_of, feature_assumptions
 from quotewright.sessions.outside import read_outside
 from quotewright.sessions.provenance import code_hash
 from quotewright.sessions.venue_options import VenueOptions
@@ -71,6 +71,7 @@ class ReplaySpec:
     mark_interval_ns: int = 10**9
     window_rows: int = 1_000_000
     features: Mapping[str, FeatureSettings] = field(default_factory=dict[str, Any])  # by VENUE:SYMBOL
+    learned_until_ns: Mapping[str, int] = field(default_factory=dict[str, int])  # local time; by VENUE:SYMBOL
     models: Mapping[str, Path] = field(default_factory=dict[str, Path])  # compiled ones' manifests, the same
     views: Mapping[str, Path] = field(default_factory=dict[str, Path])  # CSV files of slow views, the same
 
@@ -236,9 +237,14 @@ def _record(
         "events": int(wired.state.engine[0]["events"]),
         "first_ts": span[0],
         "last_ts": span[1],
-        "assumptions": assumptions_of(datasets, spec.venue),
+        "assumptions": assumptions_of(datasets, spec.venue) + _of_features(datasets, spec, wired),
         "journal": {"file": JOURNAL_FILE, "rows": journal.rows, "sha256": journal.sha256},
     }
+
+
+def _of_features(datasets: Sequence[Dataset], spec: ReplaySpec, wired: Wired) -> list[str]:
+    read = wired.state.engine[0]["features"]
+    return feature_assumptions(datasets, spec.features, spec.learned_until_ns) if read else []
 
 
 def _bound_params(wired: Wired, legs: Sequence[int], agent: AgentSpec) -> dict[str, float]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quotewright.domain.errors import InputError
-from quotewright.domain.kernel import kernel, subkernel
+from quotewright.domain.kernel import inlined, kernel, subkernel
 from quotewright.signals.state import fresh
 
 Floats = npt.NDArray[np.float64]
@@ -36,7 +36,12 @@ def vpin_state() -> Any:
 
 @subkernel
 def add_volume(s: Any, bought: int, sold: int, bucket: int, window: int) -> None:
-    """Take in a trade's lots; a trade larger than what a bucket lacks goes on in the next, buys before sells."""
+    """Take in a trade's lots; a trade larger than what a bucket lacks goes on in the next, buys before sells.
+
+    Whole buckets of one side that leave the window again at once are only counted: time is bounded by the window.
+    """
+    bought -= _pass_over(s, bought, bucket, window)
+    sold -= _pass_over(s, sold, bucket, window)
     while bought + sold > 0:
         room = bucket - s.filled
         buys = min(bought, room)
@@ -53,6 +58,14 @@ def add_volume(s: Any, bought: int, sold: int, bucket: int, window: int) -> None
             s.complete += 1
             s.filled = 0
             s.bought = 0
+
+
+@inlined
+def _pass_over(s: Any, lots: int, bucket: int, window: int) -> int:
+    """Count the buckets of one side's lots that more than a window of like ones follow; the lots in them."""
+    passed = max(lots // bucket - window - 1, 0)
+    s.complete += passed
+    return passed * bucket
 
 
 @subkernel

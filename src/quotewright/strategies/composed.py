@@ -40,9 +40,9 @@ class Plan(NamedTuple):
 
 
 @subkernel
-def _aversion(view: Any, params: Any, memory: Any, q: float, now: Mode) -> float:
+def _aversion(view: Any, params: Any, memory: Any, lots: int, now: Mode) -> float:
     """Risk aversion at the wealth of now, as the regime has it."""
-    gain = utility.mark_to_mid(memory, q, view.mid, params[at.FEE])
+    gain = utility.mark_to_mid(memory, view.inventory, lots, view.mid, params[at.FEE])
     start = params[at.WEALTH] * 10_000
     slope = params[at.SLOPE] / 10_000
     aversion = utility.risk_aversion(int(params[at.UTILITY]), params[at.GAMMA], slope, start, gain)
@@ -74,7 +74,7 @@ def _plan(view: Any, params: Any, memory: Any, lots: int, fair: Fair, now: Mode)
     """Fair price, half-spread and skew together."""
     point = view.mid / 10_000
     q = view.inventory / lots
-    gamma = _aversion(view, params, memory, q, now)
+    gamma = _aversion(view, params, memory, lots, now)
     found = _width(view, params, gamma, now)
     most = params[at.MAX_INVENTORY]
     wanted = wanted_inventory(params[at.TARGET_INVENTORY], view.features[VIEW], params[at.VIEW_TARGET], most)
@@ -140,7 +140,7 @@ def _remember(view: Any, memory: Any, target: Any) -> None:
 
 
 def decide(view: Any, params: Any, memory: Any, target: Any) -> None:
-    """Join the blocks; with weights of 0, CARA and no stress, the quotes of `glft`, bp for bp."""
+    """Join the blocks; with weights of 0, CARA and no stress, the quotes of `glft`, unless within half a tick."""
     features = view.features
     sets = params[at.REGIME_SETS : at.REGIME_SETS + 8]
     heed = int(params[at.HEED_STRESS])

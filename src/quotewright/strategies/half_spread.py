@@ -38,8 +38,8 @@ def best_depth(form: int, gamma: float, k: float, cost: float, least: float) -> 
 
     λ = A·e^{−kδ}: δ = cost + (1/γ)·ln(1 + γ/k), with the limit cost + 1/k for γ → 0 (Avellaneda & Stoikov 2008, (3.15);
     Guéant, Lehalle & Fernandez-Tapia 2013). λ = A·δ^{−k}, k the exponent: the root of γδ − k(e^{γ(δ − cost)} − 1),
-    which is concave and positive at δ = cost > 0, so there is one root and it is the only peak; with no cost the gain
-    falls from 0 on, and the answer is `least`, the depth from which the fit holds.
+    which is concave and positive at δ = cost > 0, so there is one root and it is the only peak. Without a cost that
+    holds for k < 1; for k ≥ 1 the gain falls from 0 on, and the answer is `least`, the depth from which the fit holds.
     """
     if form == EXPONENTIAL:
         return Peak(cost + (1 / gamma) * math.log1p(gamma / k), True)

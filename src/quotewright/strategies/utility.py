@@ -1,6 +1,6 @@
 """Utility block: how averse to risk a maker is at his present wealth, and an estimate of that wealth.
 
-Ports: prices in bp of the mid, inventory and wealth in orders, wealth × price in bp·orders.
+Ports: prices in quote currency, fees in bp, inventory in lots, wealth in orders, gains in bp·orders.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ CARA, CRRA, HARA = range(3)
 BOUND = 1_000.0  # aversion stays within this factor of `gamma`: ruin must not become a division by zero
 
 KNOWN, INVENTORY, MID, BID, ASK, GAIN = range(6)
-"""Cells of memory: whether the others are known, orders held, mid, prices last quoted (0: none), bp·orders."""
+"""Cells of memory: whether the others are known, lots held, mid, prices last quoted (0: none), bp·orders."""
 
 
 @subkernel
@@ -33,8 +33,11 @@ def risk_aversion(utility: int, gamma: float, slope: float, start: float, gain: 
 
 
 @subkernel
-def mark_to_mid(memory: Any, inventory: float, mid: float, fee: float) -> float:
-    """Gain since the start in bp·orders: what is held moves with the mid, what was filled was filled as last quoted."""
+def mark_to_mid(memory: Any, inventory: float, lots: int, mid: float, fee: float) -> float:
+    """Gain since the start in bp·orders of `lots`: what is held moves with the mid, fills are at the price last quoted.
+
+    `inventory` is in lots, and it alone tells fills: an order's lots change with the price.
+    """
     if memory[KNOWN] != 0.0:
         held = memory[INVENTORY]
         bought = inventory - held
@@ -42,7 +45,7 @@ def mark_to_mid(memory: Any, inventory: float, mid: float, fee: float) -> float:
         quoted = memory[BID] if bought > 0.0 else memory[ASK]
         if bought != 0.0 and quoted > 0.0:
             made += bought * (mid - quoted)
-        memory[GAIN] += made / mid * 10_000 - abs(bought) * fee
+        memory[GAIN] += (made / mid * 10_000 - abs(bought) * fee) / lots
     memory[KNOWN] = 1.0
     memory[INVENTORY] = inventory
     memory[MID] = mid
