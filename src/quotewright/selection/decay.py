@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 
 from quotewright.domain.errors import InputError

@@ -65,10 +65,11 @@ def moved_blocks(n: int, block: int, rng: np.random.Generator) -> Integers:
     if block < 1 or n // block < 2:
         raise InputError("block", block, f"give 1 to {n // 2} rows, so that {n} rows hold two blocks")
     number = n // block
-    order = np.arange(number)
-    for i in range(number - 1, 0, -1):
-        j = int(rng.integers(0, i))
-        order[i], order[j] = order[j], order[i]
+    cycle = list(range(number))
+    drawn: list[int] = rng.integers(0, np.arange(number - 1, 0, -1)).tolist()
+    for i, j in zip(range(number - 1, 0, -1), drawn, strict=True):
+        cycle[i], cycle[j] = cycle[j], cycle[i]
+    order = np.array(cycle)
     first = order * block
     size = np.where(order == number - 1, n - block * (number - 1), block)
     begins = np.cumsum(size) - size

@@ -71,6 +71,8 @@ def kolmogorov_smirnov(
     than 20 rows.
     """
     old, new = vector("train", train, fewest=FEWEST), vector("now", now, fewest=FEWEST)
+    if draws < 1:
+        raise InputError("draws", draws, "give at least 1")
     n, m = len(old), len(new)
     both = np.concatenate([old, new])
     order = np.argsort(both, kind="stable")

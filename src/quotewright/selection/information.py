@@ -19,7 +19,8 @@ from quotewright.domain.errors import InputError
 from quotewright.selection.dependence import block_length, moved_blocks
 from quotewright.selection.inputs import Floats, Integers, library, matrix, named, varying, vector
 
-NEIGHBOURS = 3
+FEWEST_NEIGHBOURS, MOST_NEIGHBOURS = 3, 50
+ROWS_A_NEIGHBOUR = 40
 MOST_CLASSES = 10
 ROUNDING = 1e-12  # normal scores of up to 10⁸ rows lie further apart
 
@@ -44,7 +45,7 @@ def information(
     names: Sequence[str],
     *,
     discrete: bool | None = None,
-    neighbours: int = NEIGHBOURS,
+    neighbours: int | None = None,
     draws: int = 99,
     block: int | None = None,
     seed: int = 1,
@@ -57,19 +58,20 @@ def information(
     p is (1 + as much)/(1 + draws): B. Phipson & G. K. Smyth (2010), SAGMB 9(1). `discrete` is by default whether the
     label has at most 10 values. Give training rows alone. Raises InputError for columns that do not vary.
     """
-    x = matrix("X", X, fewest=4 * neighbours)
+    x = matrix("X", X)
     known = named(names, x.shape[1])
-    label, classes = _label(y, len(x), discrete, neighbours, seed)
+    k = neighbours_of(neighbours, len(x))
+    label, classes = _label(y, len(x), discrete, seed)
     if draws < 1:
         raise InputError("draws", draws, "give at least 1")
-    scores = [normal_scores(x[:, k], name, seed) for k, name in enumerate(known)]
+    scores = [normal_scores(column, name, seed) for name, column in zip(known, x.T, strict=True)]
     length = max(block_length(label), block_length((label - label.mean()) ** 2)) if block is None else block
     rng = np.random.default_rng(seed)
-    found = np.array([_between(s, label, classes, neighbours) for s in scores])
+    found = np.array([_between(s, label, classes, k) for s in scores])
     null = np.empty((draws, len(known)))
     for d in range(draws):
         moved = label[moved_blocks(len(label), length, rng)]
-        null[d] = [_between(s, moved, classes, neighbours) for s in scores]
+        null[d] = [_between(s, moved, classes, k) for s in scores]
     chance, spread = null.mean(axis=0), null.std(axis=0) + ROUNDING
     most = ((null - chance) / spread).max(axis=1)
     p = (1 + (null >= found).sum(axis=0)) / (1 + draws)
@@ -83,24 +85,38 @@ def mutual_information(
     y: npt.ArrayLike,
     *,
     discrete: bool | None = None,
-    neighbours: int = NEIGHBOURS,
+    neighbours: int | None = None,
     seed: int = 1,
 ) -> float:
     """The estimate alone, nats, for x and y [n]."""
-    values = vector("x", x, fewest=4 * neighbours)
-    label, classes = _label(y, len(values), discrete, neighbours, seed)
-    return _between(normal_scores(values, "x", seed), label, classes, neighbours)
+    values = vector("x", x)
+    k = neighbours_of(neighbours, len(values))
+    label, classes = _label(y, len(values), discrete, seed)
+    return _between(normal_scores(values, "x", seed), label, classes, k)
 
 
-def redundancy(X: npt.ArrayLike, names: Sequence[str], *, neighbours: int = NEIGHBOURS, seed: int = 1) -> Floats:
+def redundancy(X: npt.ArrayLike, names: Sequence[str], *, neighbours: int | None = None, seed: int = 1) -> Floats:
     """Mutual information of all pairs of columns of X [n, f]: symmetric [f, f], nats; the diagonal is ψ(n) − ψ(k)."""
-    x = matrix("X", X, fewest=4 * neighbours)
+    x = matrix("X", X)
     known = named(names, x.shape[1])
-    scores = [normal_scores(x[:, k], name, seed) for k, name in enumerate(known)]
+    k = neighbours_of(neighbours, len(x))
+    scores = [normal_scores(column, name, seed) for name, column in zip(known, x.T, strict=True)]
     found = np.empty((len(known), len(known)))
     for i, score in enumerate(scores):
         for j in range(i, len(scores)):
-            found[i, j] = found[j, i] = nearest_neighbour_information(score, scores[j], neighbours)
+            found[i, j] = found[j, i] = nearest_neighbour_information(score, scores[j], k)
+    return found
+
+
+def neighbours_of(neighbours: int | None, n: int) -> int:
+    """Neighbours to look at among n rows: as given, or by default n/40 within 3 to 50.
+
+    More of them blur what is sharp and steady what is faint: Kraskov et al. (sec. III) advise many to tell whether
+    there is any dependence. Raises InputError unless 1 or more, and at most a quarter of the rows.
+    """
+    found = min(max(n // ROWS_A_NEIGHBOUR, FEWEST_NEIGHBOURS), MOST_NEIGHBOURS) if neighbours is None else neighbours
+    if not 1 <= found <= n // 4:
+        raise InputError("neighbours", found, f"give 1 to {n // 4} for {n} rows; there must be at least 12 rows")
     return found
 
 
@@ -166,10 +182,8 @@ def _between(score: Floats, label: Floats, classes: bool, neighbours: int) -> fl
     return nearest_neighbour_information(score, label, neighbours)
 
 
-def _label(y: npt.ArrayLike, n: int, discrete: bool | None, neighbours: int, seed: int) -> tuple[Floats, bool]:
+def _label(y: npt.ArrayLike, n: int, discrete: bool | None, seed: int) -> tuple[Floats, bool]:
     label = varying("y", vector("y", y, length=n))
-    if neighbours < 1:
-        raise InputError("neighbours", neighbours, "give at least 1")
     values, codes = np.unique(label, return_inverse=True)
     if discrete is None:
         discrete = len(values) <= MOST_CLASSES
