@@ -116,9 +116,11 @@ def test_wrong_input_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"train": np.zeros(N, np.bool_)}, "at least"),
         ({"X": data["X"] * math.nan}, "judged"),
         ({"y": np.ones(N)}, "vary"),
+        ({"y": np.full(N, math.nan)}, "at least 50"),
+        ({"draws": 9}, "at least 19"),
     ):
         with pytest.raises(InputError, match=what):
-            feature_report(**{**data, **change}, **SETTINGS)
+            feature_report(**{**data, **SETTINGS, **change})
     with pytest.raises(InputError, match="one of"):
         feature_report(**data, **SETTINGS).row("nobody")
     monkeypatch.setattr(inputs.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))

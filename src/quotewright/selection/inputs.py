@@ -15,6 +15,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 
+LARGEST = 1e100
 NORMAL_975 = 1.959963984540054
 
 
@@ -25,6 +26,11 @@ def library(module: str) -> Any:
     except ImportError:
         need = f"diagnostics of features need {module.split('.')[0]}: pip install 'quotewright[research]'"
         raise MissingExtraError(need) from None
+
+
+def known_values(values: Floats) -> Booleans:
+    """Where values are numbers to reckon with: finite, and with squares that are."""
+    return np.abs(values) <= LARGEST
 
 
 def vector(field: str, values: npt.ArrayLike, *, length: int | None = None, fewest: int = 1) -> Floats:
@@ -86,8 +92,8 @@ def spells(starts: npt.ArrayLike, ends: npt.ArrayLike, n: int) -> tuple[Integers
 
 
 def varying(field: str, values: Floats) -> Floats:
-    """`values` [n], given back. Raises InputError where they do not vary."""
-    if len(values) == 0 or values.min() == values.max():
+    """`values` [n], given back. Raises InputError where they do not vary, or too little for their squares."""
+    if len(values) == 0 or values.min() == values.max() or values.std() == 0:
         raise InputError(field, float(values[0]) if len(values) else (), "must vary")
     return values
 
@@ -117,8 +123,10 @@ def _checked(field: str, array: Floats, length: int | None, fewest: int) -> Floa
         raise InputError(field, len(array), f"must have {length} rows, as the others")
     if len(array) < fewest:
         raise InputError(field, len(array), f"must have at least {fewest} rows")
-    wrong = np.argwhere(~np.isfinite(array))
+    wrong = np.argwhere(~known_values(array))
     if len(wrong):
         where = tuple(wrong[0].tolist())
-        raise InputError(field, float(array[where]), f"must be finite; the first that is not is at {where}")
+        raise InputError(
+            field, float(array[where]), f"must be finite, within ±1e100; the first that is not is at {where}"
+        )
     return array

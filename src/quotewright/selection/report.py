@@ -23,11 +23,13 @@ from quotewright.selection.importance import (
     purged_folds,
 )
 from quotewright.selection.information import Information, information, redundancy
-from quotewright.selection.inputs import Floats, named, rank_correlations, ranks, spells, training_rows
+from quotewright.selection.inputs import Floats, known_values, named, rank_correlations, ranks, spells, training_rows
+from quotewright.selection.stationarity import FEWEST as FEWEST_TRAINED
 from quotewright.selection.stationarity import Stationarity, stationarity_table
 from quotewright.selection.table import FeatureReport, FeatureRow
 
 LEVEL = 0.05
+FEWEST_DRAWS = 19
 MOST_UNKNOWN = 0.2  # share of training rows
 MOST_PAIR_ROWS = 1000  # for redundancy, evenly spaced
 
@@ -71,13 +73,16 @@ def feature_report(
     mask = training_rows(train, len(every))
     if not mask[: int(mask.sum())].all():
         raise InputError("train", int(np.argmin(mask)), "must mark the first rows, without a gap")
+    if draws < FEWEST_DRAWS:
+        raise InputError("draws", draws, f"give at least {FEWEST_DRAWS}: with fewer no p can be {LEVEL}")
     left_out = _left_out(every[mask], known)
     places = [k for k, name in enumerate(known) if name not in left_out]
     used = tuple(known[k] for k in places)
     if not used:
         raise InputError("X", left_out, "has no feature that can be judged")
-    whole = np.isfinite(every[:, places]).all(axis=1) & np.isfinite(label)
+    whole = known_values(every[:, places]).all(axis=1) & known_values(label)
     x, label, begun, end, mask = every[whole][:, places], label[whole], begun[whole], end[whole], mask[whole]
+    training_rows(mask, len(x), fewest=FEWEST_TRAINED)
     trained = x[mask]
     later = begun > end[mask].max()
     tests = stationarity_table(trained, used)
@@ -142,7 +147,7 @@ def feature_report(
 def _left_out(rows: Floats, names: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, values in zip(names, rows.T, strict=True):
-        seen = values[np.isfinite(values)]
+        seen = values[known_values(values)]
         if len(seen) < (1 - MOST_UNKNOWN) * len(values):
             found[name] = f"is not known on {1 - len(seen) / len(values):.0%} of the training rows"
         elif np.ptp(seen) == 0:

@@ -91,7 +91,7 @@ def variance_ratio(values: npt.ArrayLike, span: int = SPAN) -> VarianceRatio:
     """Variance of `span` increments over `span` × that of one, with a z that allows for changing variance.
 
     A. W. Lo & A. C. MacKinlay (1988), Rev. Financ. Stud. 1(1): unbiased estimates from overlapping increments (eq. 12),
-    z* of eqs. 16 to 19. For values [n] with n > 2 × span ≥ 4. Raises InputError otherwise, or for constant steps.
+    z* of eqs. 16 to 19. For values [n] with n > 2 × span ≥ 4, else InputError; NaN where all steps are equal.
     """
     if span < 2:
         raise InputError("span", span, "give at least 2 increments")
@@ -101,7 +101,7 @@ def variance_ratio(values: npt.ArrayLike, span: int = SPAN) -> VarianceRatio:
     steps = np.diff(x) - drift
     power = float(steps @ steps)
     if power <= 1e-24 * float(x @ x):
-        raise InputError("values", float(x[0]), "must have increments that vary")
+        return VarianceRatio(math.nan, math.nan, math.nan)
     sums = x[span:] - x[:-span] - span * drift
     m = span * (count - span + 1) * (1 - span / count)
     ratio = float(sums @ sums) / m / (power / (count - 1))
