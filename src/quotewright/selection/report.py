@@ -46,6 +46,7 @@ def feature_report(
     score: Score = negative_squared_error,
     discrete: bool | None = None,
     threshold: float = THRESHOLD,
+    neighbours: int | None = None,
     draws: int = 99,
     block_rows: int = 90,
     bound: float = 0.0,
@@ -58,7 +59,7 @@ def feature_report(
     kept read them alone. Drift and decay compare what comes after all their labels are known, and may end the use of a
     kept feature but never begin one. A feature unknown (NaN, infinite) on a fifth of the training rows, or constant on
     them, is left out; then rows where one is unknown are, and counted. `fit(X, y) -> predict` adds importance by purged
-    folds, alone and by clusters. `threshold`: of |ρ|, for features that say the same; `block_rows`, `bound`,
+    folds, alone and by clusters. `discrete`, `neighbours`, `draws`: of `information`; `threshold`: of |ρ|, for features that say the same; `block_rows`, `bound`,
     `patience`: of `decay.decays`. Raises InputError for wrong shapes, times out of order, training rows after others,
     or nothing left to judge.
     """
@@ -86,7 +87,7 @@ def feature_report(
     trained = x[mask]
     later = begun > end[mask].max()
     tests = stationarity_table(trained, used)
-    told = information(trained, label[mask], used, discrete=discrete, draws=draws, seed=seed)
+    told = information(trained, label[mask], used, discrete=discrete, neighbours=neighbours, draws=draws, seed=seed)
     nats = [each.nats for each in told]
     clusters = cluster(trained, used)
     thinned = trained[:: max(1, -(-len(trained) // MOST_PAIR_ROWS))]
