@@ -59,9 +59,9 @@ def feature_report(
     kept read them alone. Drift and decay compare what comes after all their labels are known, and may end the use of a
     kept feature but never begin one. A feature unknown (NaN, infinite) on a fifth of the training rows, or constant on
     them, is left out; then rows where one is unknown are, and counted. `fit(X, y) -> predict` adds importance by purged
-    folds, alone and by clusters. `discrete`, `neighbours`, `draws`: of `information`; `threshold`: of |ρ|, for features that say the same; `block_rows`, `bound`,
-    `patience`: of `decay.decays`. Raises InputError for wrong shapes, times out of order, training rows after others,
-    or nothing left to judge.
+    folds, alone and by clusters. `discrete`, `neighbours`, `draws`: of `information`; `threshold`: of |ρ|, for features
+    that say the same; `block_rows`, `bound`, `patience`: of `decay.decays`. Raises InputError for wrong shapes, times
+    out of order, training rows after others, fewer than 50 of them or than 19 draws, or nothing left to judge.
     """
     every = np.asarray(X, np.float64)
     if every.ndim != 2:
