@@ -45,7 +45,7 @@ ASSUMPTIONS = (
     "Each recording is cut by time: half to learn, a quarter to choose risk aversion and the signal's weight, and a "
     "quarter that nothing was chosen on.",
     "With and without the signal all else is the same: features, σ, k, A, risk aversion, size.",
-    "The replay's usual assumptions: nobody reacts to the quotes, 5 ms each way, the risk-averse queue, base-tier fees.",
+    "The replay's assumptions: nobody reacts to the quotes, 5 ms each way, the risk-averse queue, base-tier fees.",
     "Minutes of one day say little of another: the intervals are of these minutes drawn again, not of other days.",
 )
 
