@@ -34,6 +34,7 @@ FAMILIES = {  # the modules row_*.py, in the order they are measured
     "python": "a market maker in plain Python",
     "load": "replay from disk, bytes on disk",
     "features": "every feature, against the bare book",
+    "models": "one row of a model, compiled and in its library",
     "nautilus": "a market maker, against NautilusTrader",
     "import": "a raw capture to stored events",
     "memory": "peak memory, in memory and streaming",

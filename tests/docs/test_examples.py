@@ -21,6 +21,14 @@ PRINTED = {
     "10_penny_jump.py": ["ours first", "mid less value", "penny_jump.html"],
     "12_composed_quoter.py": ["`composed` less", "Student's", "transitional"],
     "11_deltas.py": ["turbulent", "precision", "at the touch"],
+    "13_monte_carlo.py": ["garch_t", "figures covered", "flash crash", "monte_carlo.html"],
+    "14_rain_puddle_taxi.py": [
+        "spurious",
+        "refused: taxi ⟂ rain | puddle",
+        "break in time",
+        "rain_puddle_taxi.html",
+    ],
+    "15_merged_views.py": ["bare strategy", "+ slow view", "= the whole"],
     "04_exact_money.py": [
         "618376 ticks of 0.1, 7 lots, settled in BTC",
         "= 0.01 BTC, exactly",
