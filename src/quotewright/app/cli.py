@@ -12,6 +12,7 @@ from quotewright.app import (
     data_commands,
     explain_command,
     feature_commands,
+    research_commands,
     run_commands,
     sweep_command,
 )
@@ -33,6 +34,7 @@ sweep_command.register(app)
 analysis_commands.register(app)
 explain_command.register(app)
 app.add_typer(feature_commands.app, name="features")
+app.add_typer(research_commands.app, name="research")
 
 
 def _show_version(wanted: bool) -> None:
