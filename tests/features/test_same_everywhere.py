@@ -12,10 +12,13 @@ import pytest
 from quotewright.domain.catalogue import find_instrument
 from quotewright.features.matrix import FeatureStream, features_of
 from quotewright.features.settings import FeatureSettings
-from quotewright.features.slots import NAMES, SLOTS
+from quotewright.features.slots import MODEL, MODEL_INPUTS, NAMES, QUEUE_IMBALANCE, SLOTS, VIEW
+from quotewright.features.state import Model, View
+from quotewright.inference.compiled import Ending, Tree, compiled_forest
 from quotewright.sessions import replay as replaying
 from quotewright.sessions.agents import AgentSpec
 from quotewright.sessions.importing import import_recording
+from quotewright.sessions.outside import Outside
 from quotewright.sessions.venue_options import VenueOptions
 from quotewright.sessions.wiring import wire
 from quotewright.simulation.loop import NOWHERE, TO_VENUE
@@ -65,7 +68,24 @@ def recording(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Da
     return Store(folder).dataset(instrument.name)
 
 
-def shown(dataset: Dataset, folder: Path, mode: int, rows: int) -> list[tuple[int, list[float]]]:
+@pytest.fixture(scope="module")
+def outside(recording: Dataset) -> Outside:
+    """A view that changes every 20 s, known first after 10 s, and a tree that asks for it and for the queue."""
+    start = int(recording.manifest["first_ts"]) + recording.clock_offset
+    view = View(start + np.arange(10, 400, 20) * 10**9, np.arange(20) * 0.5)
+    tree = Tree(
+        np.array([QUEUE_IMBALANCE, VIEW, 0, 0, 0]),
+        np.array([0.2, 2.0, 0.0, 0.0, 0.0]),
+        np.array([1, 3, -1, -1, -1]),
+        np.array([2, 4, -1, -1, -1]),
+        np.array([0.0, 0.0, 3.0, -2.0, 5.0]),
+        np.zeros(5, np.bool_),
+    )
+    model = compiled_forest("tree", "regressor", MODEL_INPUTS, [tree], Ending())
+    return Outside({recording.name: Model(model.head, model.nodes, model.table)}, {recording.name: view})
+
+
+def shown(dataset: Dataset, outside: Outside, folder: Path, mode: int, rows: int) -> list[tuple[int, list[float]]]:
     """What a strategy was shown at its decisions."""
     import sys
 
@@ -78,6 +98,7 @@ def shown(dataset: Dataset, folder: Path, mode: int, rows: int) -> list[tuple[in
         seed=0,
         mark_interval_ns=10**9,
         features={dataset.name: SETTINGS},
+        outside=outside,
     )
     replaying.run(wired, windows([dataset], rows), mode, Kept())
     module = next(m for m in list(sys.modules.values()) if getattr(m, "__file__", None) == str(file))
@@ -85,17 +106,18 @@ def shown(dataset: Dataset, folder: Path, mode: int, rows: int) -> list[tuple[in
     return found
 
 
-def test_research_replay_and_live_agree_to_the_bit(recording: Dataset, tmp_path: Path) -> None:
+def test_research_replay_and_live_agree_to_the_bit(recording: Dataset, outside: Outside, tmp_path: Path) -> None:
     rows = np.concatenate([window.local for window in windows([recording])])
-    whole = features_of([rows], SETTINGS)
-    by_event = FeatureStream(SETTINGS)
+    model, view = outside.models[recording.name], outside.views[recording.name]
+    whole = features_of([rows], SETTINGS, model=model, view=view)
+    by_event = FeatureStream(SETTINGS, model=model, view=view)
     head = rows[:20_000]
     parts = [by_event.take(head[i : i + 1]) for i in range(len(head))]
     one_by_one = np.concatenate([part.values for part in parts])
     assert one_by_one.tobytes() == whole.values[: len(one_by_one)].tobytes()
 
-    replayed = shown(recording, tmp_path, TO_VENUE, 50_000)
-    live = shown(recording, tmp_path, NOWHERE, 999)
+    replayed = shown(recording, outside, tmp_path, TO_VENUE, 50_000)
+    live = shown(recording, outside, tmp_path, NOWHERE, 999)
     assert len(replayed) == len(live) > 5_000
     last = np.searchsorted(whole.times, [time for time, _ in replayed], "right") - 1
     for (time, values), (other_time, other), at in zip(replayed, live, last, strict=True):
@@ -105,8 +127,11 @@ def test_research_replay_and_live_agree_to_the_bit(recording: Dataset, tmp_path:
         assert np.array(other[: len(SLOTS)]).tobytes() == expected
 
 
-def test_every_slot_comes_to_life(recording: Dataset) -> None:
-    found = features_of(recording.chunks(), SETTINGS)
+def test_every_slot_comes_to_life(recording: Dataset, outside: Outside) -> None:
+    rows = [window.local for window in windows([recording])]
+    model, view = outside.models[recording.name], outside.views[recording.name]
+    found = features_of(rows, SETTINGS, model=model, view=view)
+    assert set(np.unique(found.values[:, MODEL])) == {-2.0, 3.0, 5.0}
     for name, column in zip(NAMES, found.values.T, strict=True):
         known: npt.NDArray[np.float64] = column[~np.isnan(column)]
         assert len(known) > 0.5 * len(column), name

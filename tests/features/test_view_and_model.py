@@ -11,13 +11,27 @@ from quotewright.features.matrix import FeatureStream
 from quotewright.features.settings import FeatureSettings
 from quotewright.features.slots import MODEL, MODEL_INPUTS, NAMES, QUEUE_IMBALANCE, SPREAD, VIEW
 from quotewright.features.state import Model, View, new_features
-from quotewright.inference.compiled import Ending, compiled_linear
+from quotewright.inference.compiled import Ending, Tree, compiled_forest, compiled_linear
 
 
 def _linear(weights: dict[int, float], base: float) -> Model:
     coefficients = np.zeros(len(MODEL_INPUTS))
     coefficients[list(weights)] = list(weights.values())
     found = compiled_linear("linear", "regressor", MODEL_INPUTS, coefficients, base, None, Ending())
+    return Model(found.head, found.nodes, found.table)
+
+
+def _stump(slot: int, threshold: float, low: float, high: float) -> Model:
+    """One split of one slot; what is not known elsewhere does not matter to it."""
+    tree = Tree(
+        np.array([slot, 0, 0]),
+        np.array([threshold, 0.0, 0.0]),
+        np.array([1, -1, -1]),
+        np.array([2, -1, -1]),
+        np.array([0.0, low, high]),
+        np.zeros(3, np.bool_),
+    )
+    found = compiled_forest("stump", "regressor", MODEL_INPUTS, [tree], Ending())
     return Model(found.head, found.nodes, found.table)
 
 
@@ -55,9 +69,11 @@ def test_a_model_reads_the_slots_before_it() -> None:
     events = np.concatenate([_book(10, 3, 1), _book(20, 1, 3)])
     bare, found = plain.take(events).values, stream.take(events).values
     assert np.isnan(bare[:, MODEL]).all()
-    # a linear model has no answer where one of the slots is not known
-    assert np.isnan(found[:, MODEL]).all() == np.isnan(bare[:, :MODEL]).any(axis=1).all()
     np.testing.assert_array_equal(found[:, :MODEL], bare[:, :MODEL])
+    assert np.isnan(bare[:, :MODEL]).any(axis=1).all()
+    assert np.isnan(found[:, MODEL]).all()  # a linear model has no answer where one of the slots is not known
+    asked = FeatureStream(FeatureSettings(), model=_stump(QUEUE_IMBALANCE, 0.0, -7.0, 9.0)).take(events).values
+    assert asked[:, MODEL].tolist() == [9.0, -7.0]
 
 
 def test_instruments_have_views_and_models_of_their_own() -> None:
