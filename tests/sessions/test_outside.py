@@ -113,6 +113,22 @@ def test_a_view_that_cannot_be_read_names_its_line(tmp_path: Path, rows: str, fi
         read_view(_view(tmp_path / "view.csv", rows))
 
 
+def test_a_model_of_other_columns_is_refused(tmp_path: Path) -> None:
+    """The hash of the slots is right, and yet its first column is not the first slot; longer ones would read beyond."""
+    leaf = Tree(np.zeros(1, np.int64), np.zeros(1), np.array([-1]), np.array([-1]), np.ones(1), np.zeros(1, np.bool_))
+    for names in (MODEL_INPUTS[::-1], MODEL_INPUTS[2:], (*MODEL_INPUTS, "more")):
+        model = compiled_forest("other", "regressor", names, [leaf], Ending())
+        with pytest.raises(InputError, match="MODEL_INPUTS"):
+            read_model(tmp_path / f"{save(model, tmp_path, model_hash())}.json")
+
+
+@pytest.mark.parametrize("digits", ["000000000", "000000", "000", ""])
+def test_a_view_in_any_unit_is_not_known_since_1970(tmp_path: Path, digits: str) -> None:
+    """Seconds read as nanoseconds would make a whole file known before the session begins."""
+    found = read_view(_view(tmp_path / "view.csv", f"1577836800{digits},1\n"))
+    assert found.times.tolist() == [1577836800 * 10**9]
+
+
 def test_a_view_of_nanoseconds_or_dates(tmp_path: Path) -> None:
     found = read_view(_view(tmp_path / "view.csv", "1577836800000000000,1\n2020-01-02,-2.5\n"))
     assert found.times.tolist() == [1577836800 * 10**9, (1577836800 + 86400) * 10**9]

@@ -60,18 +60,21 @@ def read_model(path: Path) -> Model:
 
     Raises InputError for none or one trained on other features, DataError for a damaged one.
     """
-    from quotewright.features.slots import model_hash
+    from quotewright.features.slots import MODEL_INPUTS, model_hash
     from quotewright.features.state import Model
     from quotewright.inference.artefact import load
 
     if path.suffix != ".json":
         raise InputError("model", str(path), "give the path of its manifest, FOLDER/HASH.json")
     found = load(path.parent, path.stem, model_hash())
+    if found.features != MODEL_INPUTS:  # it would read other slots, or beyond them
+        wrong = sorted(set(found.features) ^ set(MODEL_INPUTS)) or found.features
+        raise InputError("model", str(path), f"must have the features of MODEL_INPUTS in their order: {wrong}")
     return Model(found.head, found.nodes, found.table)
 
 
 def read_view(path: Path) -> View:
-    """A slow view from a CSV file with the columns `known` (ISO 8601, or ns since 1970) and `value`.
+    """A slow view from a CSV file with the columns `known` (ISO 8601, or s, ms, µs, ns since 1970 by size) and `value`.
 
     `known` is when the value was published, by the local clock; a value holds from then until the next. Raises
     InputError naming file and line for what cannot be read, is not finite, or is out of order.
@@ -86,8 +89,8 @@ def read_view(path: Path) -> View:
     for row in rows:
         where = f"{path}: line {rows.line_num}"
         try:
-            known, value = row["known"].strip(), float(row["value"])
-            times.append(int(known) if known.isdecimal() else parse_time(known))
+            times.append(parse_time(row["known"].strip()))
+            value = float(row["value"])
         except (ParseError, ValueError, AttributeError, TypeError) as error:
             raise InputError("view", where, f"cannot be read: {error}") from error
         if not np.isfinite(value):
