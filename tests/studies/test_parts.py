@@ -22,12 +22,16 @@ WORK = """
 import os, signal, time
 from pathlib import Path
 
+from quotewright.domain.errors import InputError
+
 
 def work(marks, fatal, task):
     mark = Path(marks) / "died"
     if task["number"] == fatal and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    if task["number"] == fatal - 100:
+        raise InputError("number", task["number"], "is not wanted")
     time.sleep(0.02)
     return {"square": task["number"] ** 2}
 """
@@ -93,6 +97,13 @@ def test_a_process_that_dies_ends_the_run_and_loses_nothing_done(work: Any, tmp_
     with pytest.raises(HaltError, match="what is done is kept"):
         again()
     assert _squares(again()) == [task["number"] ** 2 for task in TASKS]
+
+
+def test_what_a_part_refuses_is_told_as_it_was(work: Any, tmp_path: Path) -> None:
+    """An error of several arguments must survive the way from another process."""
+    with pytest.raises(InputError, match="number: 3: is not wanted") as told:
+        all_parts(partial(work, str(tmp_path), 103), TASKS[:5], tmp_path / "parts", {}, engine=Engine(2))
+    assert (told.value.field, told.value.value) == ("number", 3)
 
 
 def test_what_makes_no_sense_is_refused(work: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@
 Anything else that escapes is a bug in quotewright (exit code 1).
 """
 
+from __future__ import annotations
+
 
 class QuotewrightError(Exception):
     """Base of the tree; `exit_code` is what the command line returns for it."""
@@ -28,6 +30,10 @@ class InputError(QuotewrightError):
         self.value = value
         self.fix = fix
         super().__init__(f"{field}: {value!r}: {fix}")
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, object, str]]:
+        """So that worker processes can send it."""
+        return type(self), (self.field, self.value, self.fix)
 
 
 class ParseError(InputError):
