@@ -145,3 +145,13 @@ def test_refusals() -> None:
     ):
         with pytest.raises(InputError):
             wrong()
+
+
+@pytest.mark.parametrize("alone", [slice(0, 50), slice(350, 400)])
+def test_a_label_that_some_stretches_lack_cannot_be_stacked(alone: slice) -> None:
+    """Columns of probabilities would be of other labels."""
+    X, _, ups = planted(400)
+    three = ups.copy()
+    three[alone] = 2.0
+    with pytest.raises(InputError, match="each label"):
+        fit_stacked(["DecisionTree:classifier", "GaussianNB"], X, three, 1)

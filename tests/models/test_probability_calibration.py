@@ -11,6 +11,7 @@ from sklearn.metrics import brier_score_loss
 
 from quotewright.domain.errors import InputError
 from quotewright.models.calibration import brier, calibration_error, fit_calibrator, fit_isotonic, fit_sigmoid
+from quotewright.models.fitting import fit
 
 
 def test_the_sigmoid_is_scikit_learns_optimum() -> None:
@@ -101,3 +102,17 @@ def test_refusals() -> None:
         calibration_error(np.array([0.5]), np.array([True]), bins=0)
     with pytest.raises(InputError, match="every label"):
         fit_calibrator(np.zeros((20, 1)), np.zeros(20), "sigmoid", 2)
+
+
+@pytest.mark.parametrize("name", ["LinearSVC:classifier", "RandomForest:classifier"])
+def test_weights_count_by_their_ratios_alone(name: str) -> None:
+    """Platt's targets count rows: weights that sum to 1 must not make every probability a half."""
+    rng = np.random.default_rng(5)
+    X, weights = rng.normal(size=(300, 3)), rng.random(300) + 0.1
+    ups = (X[:, 0] + rng.normal(size=300) > 0).astype(float)
+    whole, tiny = (
+        fit(name, X, ups, 1, weights=each, params={"n_estimators": 5} if "Forest" in name else {}, calibrate="sigmoid")
+        for each in (weights, weights / weights.sum())
+    )
+    np.testing.assert_allclose(tiny.predict_proba(X), whole.predict_proba(X), atol=1e-6)
+    assert whole.score(X).max() > 0.7

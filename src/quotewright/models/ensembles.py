@@ -200,6 +200,7 @@ class Stacked:
     def fit(self, rows: Floats, targets: Floats, weights: Floats | None, spans: Spans | None) -> list[str]:
         """Predict blocks 2, 3, … by models of what was known before each; then fit the models to all rows."""
         edges = np.linspace(0, len(rows), self._blocks + 2).astype(np.int64)
+        self._check_labels(targets, targets[before(int(edges[1]), spans)], targets[edges[1] :])
         out: list[Floats] = []
         for start, end in itertools.pairwise(edges[1:]):
             known = before(int(start), spans)
@@ -213,6 +214,15 @@ class Stacked:
         self.top = fit(self._last, np.concatenate(out), targets[later], self._seed, given, spans=on)
         self.members = _fit_all(self._names, rows, targets, self._seed, weights, spans)
         return [text for each in (*self.members, self.top) for text in each.warnings]
+
+    def _check_labels(self, targets: Floats, *parts: Floats) -> None:
+        """Columns are of labels by their place, so every model must know all of them."""
+        if model_named(self._names[0]).kind == CLASSIFIER and any(len(np.setdiff1d(targets, part)) for part in parts):
+            raise InputError(
+                "y",
+                len(targets),
+                f"each label must be in the first of {self._blocks + 1} stretches of rows, and after it",
+            )
 
     def predict_proba(self, rows: Floats) -> Floats:
         """The top model's probabilities."""

@@ -158,7 +158,7 @@ def fit_recipe(
     said = recipe.train(made, rows[used], targets[used], chosen, within)
     calibrator = None
     if method != "none":
-        scores, late = raw_scores(made, rows[cut:]), None if given is None else given[cut:]
+        scores, late = raw_scores(made, rows[cut:]), None if given is None else _of_mean_one(given[cut:])
         calibrator = fit_calibrator(scores, targets[cut:], method, len(labels), late)
     return Fitted(
         recipe.name,
@@ -178,7 +178,9 @@ def fit_recipe(
 
 def _of_mean_one(weights: Floats) -> Floats:
     if not weights.sum() > 0:
-        raise InputError("weights", 0.0, "at least one of the rows before the calibration's must weigh above 0")
+        raise InputError(
+            "weights", 0.0, "at least one of the rows that are fitted, and of the calibration's, must weigh above 0"
+        )
     return weights / weights.mean()
 
 
