@@ -298,3 +298,28 @@ def test_wrong_input_is_refused(field: str, make: Callable[[], Any]) -> None:
     with pytest.raises(InputError) as refused:
         make()
     assert refused.value.field == field
+
+
+def test_what_a_function_writes_into_its_frame_is_not_there_the_next_time() -> None:
+    def forward(bars: pl.DataFrame) -> pl.DataFrame:
+        if "next" not in bars.columns:
+            bars.insert_column(1, bars["close"].log().diff().shift(-1).alias("next"))
+        return bars.select("time", "next")
+
+    found = audit(frame_maker(forward), {"bars": Known(BARS.clone(), TIMES)}, number=8)
+    assert {(leak.column, leak.kind) for leak in found.leaks} >= {("next", TRUNCATED), ("next", POISONED)}
+
+
+def test_a_function_that_works_only_once_is_a_finding() -> None:
+    calls: list[int] = []
+
+    def once(bars: pl.DataFrame) -> pl.DataFrame:
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("already made")
+        return bars
+
+    found = audit(frame_maker(once), TABLES, number=8)
+    assert not found.clean
+    assert [leak.kind for leak in found.leaks] == [FAILED]
+    assert "already made" in found.leaks[0].sentence

@@ -14,7 +14,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from quotewright.domain.errors import InputError
-from quotewright.validation.bootstrap import stationary_rows, usual_block
+from quotewright.validation import bootstrap
+from quotewright.validation.bootstrap import stationary_parts, stationary_rows, usual_block
 from quotewright.validation.sharpe import Sharpe, annual_factor, sharpe, sharpe_bootstrap
 
 RETURNS = arrays(np.float64, st.integers(3, 60), elements=st.floats(-0.5, 0.5).map(lambda v: round(v, 6)))
@@ -127,3 +128,31 @@ def test_wrong_input_is_refused(field: str, make: Callable[[], Any]) -> None:
     with pytest.raises(InputError) as refused:
         make()
     assert refused.value.field == field
+
+
+def test_draws_come_in_parts_that_fit_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A year of minutes drawn a thousand times must not be held at once; what fits is drawn as one."""
+    whole = stationary_rows(40, 30, seed=3)
+    assert [len(part) for part in stationary_parts(40, 30, seed=3)] == [30]
+    monkeypatch.setattr(bootstrap, "AT_ONCE", 400)
+    parts = list(stationary_parts(40, 25, seed=3))
+    assert [len(part) for part in parts] == [10, 10, 5]
+    assert len({part.tobytes() for part in parts}) == 3
+    assert all(part.shape[1] == 40 and part.min() >= 0 and part.max() < 40 for part in parts)
+    assert [len(part) for part in stationary_parts(5_000, 2, seed=3)] == [1, 1]
+    assert whole.shape == (30, 40)
+    returns = np.random.default_rng(1).normal(0.001, 0.01, 40)
+    found = sharpe_bootstrap(returns, seed=1, draws=500)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.value is not None
+    assert found.low < found.value < found.high
+
+
+def test_draws_none_of_which_vary_leave_no_bounds() -> None:
+    returns = np.zeros(50)
+    returns[7] = 0.01
+    seed = next(s for s in range(100) if 7 not in stationary_rows(50, 1, seed=s))
+    found = sharpe_bootstrap(returns, seed=seed, draws=1)
+    assert found.value is not None
+    assert (found.low, found.high) == (None, None)

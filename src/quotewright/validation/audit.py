@@ -113,9 +113,13 @@ def audit(
     leaks: dict[tuple[str, str], Leak] = {}
     compared = 0
     last = max(int(table.known[-1]) for table in tables.values())
-    again = _made(make, {name: table.rows for name, table in tables.items()})
-    for leak in _differences(UNREPEATABLE, last, whole, again, 0.0):
-        leaks.setdefault((leak.column, leak.kind), leak)
+    try:
+        again = _made(make, {name: table.rows for name, table in tables.items()})
+    except Exception as failure:
+        leaks["", FAILED] = Leak(FAILED, "", last, last, None, f"when made again: {failure!r}")
+    else:
+        for leak in _differences(UNREPEATABLE, last, whole, again, 0.0):
+            leaks.setdefault((leak.column, leak.kind), leak)
     if moments is None:
         moments = moments_to_try(
             [table.known for table in tables.values()],
@@ -156,9 +160,9 @@ def _warm(tables: Mapping[str, Known], moment: int) -> bool:
 
 
 def _guarded(rows: Any) -> Any:
-    """An array that the function cannot change; a frame cannot be changed as it is."""
+    """An array that the function cannot change, or a frame of its own: what it adds must not be there the next time."""
     if not isinstance(rows, np.ndarray):
-        return rows
+        return rows.clone() if hasattr(rows, "clone") else rows
     view = cast(Array, rows).view()
     view.flags.writeable = False
     return view

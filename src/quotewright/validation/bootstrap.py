@@ -5,10 +5,14 @@ D. N. Politis & J. P. Romano (1994), "The stationary bootstrap", J. Amer. Statis
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from quotewright.domain.errors import InputError
 from quotewright.validation.labels import Integers
+
+AT_ONCE = 4_000_000  # indices in memory
 
 
 def usual_block(rows: int) -> int:
@@ -21,12 +25,23 @@ def stationary_rows(rows: int, draws: int, *, seed: int, block: float | None = N
 
     Raises InputError for no rows or draws, or a block shorter than one row.
     """
+    return np.concatenate(list(stationary_parts(rows, draws, seed=seed, block=block)))
+
+
+def stationary_parts(rows: int, draws: int, *, seed: int, block: float | None = None) -> Iterator[Integers]:
+    """The same draws, as many at once as fit in a little memory: years of minutes are too long for all together."""
     if rows < 1 or draws < 1:
         raise InputError("rows, draws", (rows, draws), "give at least 1")
     mean = usual_block(rows) if block is None else block
     if not 1 <= mean <= rows:
         raise InputError("block", mean, f"give 1 to {rows} rows")
     rng = np.random.default_rng(seed)
+    most = max(1, AT_ONCE // rows)
+    for done in range(0, draws, most):
+        yield _drawn(rng, rows, min(most, draws - done), mean)
+
+
+def _drawn(rng: np.random.Generator, rows: int, draws: int, mean: float) -> Integers:
     fresh = rng.random((draws, rows)) < 1 / mean
     fresh[:, 0] = True
     place = np.arange(rows)

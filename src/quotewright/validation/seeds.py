@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from quotewright.domain.errors import InputError, MissingExtraError
-from quotewright.validation.bootstrap import stationary_rows
+from quotewright.validation.bootstrap import stationary_parts
 from quotewright.validation.labels import Floats
 
 
@@ -82,8 +82,8 @@ def ranks_over_periods(
     draw does not allow (NaN) ranks last.
     """
     _check_table(returns, 2)
-    chosen = stationary_rows(returns.shape[1], draws, seed=seed, block=block)
-    drawn = np.array([figure(returns[:, rows]) for rows in chosen])
+    parts = stationary_parts(returns.shape[1], draws, seed=seed, block=block)
+    drawn = np.array([figure(returns[:, rows]) for part in parts for rows in part])
     return _ranks(figure(returns), drawn, larger, level)
 
 

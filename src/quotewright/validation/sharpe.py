@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from quotewright.domain.errors import InputError
-from quotewright.validation.bootstrap import stationary_rows
+from quotewright.validation.bootstrap import stationary_parts
 from quotewright.validation.deflated_sharpe import deflated_sharpe
 from quotewright.validation.labels import Floats
 
@@ -122,12 +122,17 @@ def sharpe_bootstrap(
         return NO_INTERVAL
     if found.periods < FEWEST:
         return _alone(found.value)
-    drawn = returns[stationary_rows(len(returns), draws, seed=seed, block=block)]
-    deviations = drawn.std(axis=1, ddof=1)
-    ratios = (drawn.mean(axis=1)[deviations > 0]) / deviations[deviations > 0]
-    ratios.sort()
+    parts = stationary_parts(len(returns), draws, seed=seed, block=block)
+    ratios = np.sort(np.concatenate([_ratios(returns[rows]) for rows in parts]))
+    if len(ratios) == 0:
+        return _alone(found.value)
     edges = ratios[[int((0.5 - level / 2) * (len(ratios) - 1)), math.ceil((0.5 + level / 2) * (len(ratios) - 1))]]
     return Interval(found.value, float(edges[0]), float(edges[1]))
+
+
+def _ratios(drawn: Floats) -> Floats:
+    deviations = drawn.std(axis=1, ddof=1)
+    return drawn.mean(axis=1)[deviations > 0] / deviations[deviations > 0]
 
 
 def checked_returns(returns: Floats, field: str = "returns") -> None:
