@@ -60,8 +60,8 @@ def daily_btc(data: Path) -> Dataset:
 def daily_table(dataset: Dataset, split: Split) -> DailyTable:
     """Features and returns of a dataset of daily bars, split by time.
 
-    A feature that is not known, or does not vary, on a tenth of the training rows is dropped; then rows are left out
-    where one is unknown. Raises InputError if a part has no row left.
+    A feature that is not known on four fifths of the training rows, or does not vary there, is dropped; then rows are
+    left out where one is unknown. Raises InputError if a part has no row left.
     """
     frame = dataset.frame
     times = frame["time"].to_numpy()
@@ -105,7 +105,7 @@ def _dropped(rows: Floats, names: tuple[str, ...]) -> dict[str, str]:
         values = rows[:, place]
         finite = values[np.isfinite(values)]
         if len(finite) < 0.8 * len(values):
-            found[name] = "is not known on most of the training days"
+            found[name] = "is not known on a fifth or more of the training days"
         elif np.ptp(finite) == 0:
             found[name] = "does not vary"
     return found
