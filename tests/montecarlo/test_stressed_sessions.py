@@ -30,6 +30,7 @@ from quotewright.montecarlo.stress import StressReport, stress, stress_figure, s
 from quotewright.montecarlo.stressed_run import METRICS, Outcome, run_stressed
 from quotewright.risk.profile import RiskProfile
 from quotewright.sessions.agents import AgentSpec
+from quotewright.sessions.importing import store_events
 from quotewright.sessions.synthetic import make_market
 from quotewright.sessions.venue_options import VenueOptions
 from quotewright.storage.store import Dataset, Store
@@ -134,6 +135,23 @@ def test_slow_lines_change_what_is_done(market: Dataset, usual: Outcome, tmp_pat
     found = outcome(market, latency_spike(10.0, length=20.0), tmp_path)
     assert found != usual
     assert found == outcome(market, latency_spike(10.0, length=20.0), tmp_path)
+
+
+@pytest.mark.parametrize("late", [1_270_000_000, -3_600_000_000_000], ids=["1.27 s behind", "an hour ahead"])
+@pytest.mark.parametrize(
+    "scenario", [latency_spike(10.0, length=20.0), de_peg(20.0, fall=5.0)], ids=lambda one: one.name
+)
+def test_a_recorder_s_clock_is_no_part_of_a_scenario(
+    market: Dataset, usual: Outcome, scenario: Scenario, late: int, tmp_path: Path
+) -> None:
+    """The same market, recorded by a clock that is wrong by what its dataset says, meets the same fate."""
+    events = market.read()
+    events["local_ts"] -= late
+    store_events(tmp_path / "misset", market.instrument, [events], dict, f"{late}ns")
+    misset = Store(tmp_path / "misset").dataset(market.name)
+    assert misset.clock_offset == late
+    found = outcome(misset, scenario, tmp_path / "run")
+    assert found == outcome(market, scenario, tmp_path / "as it was") != usual
 
 
 @pytest.fixture(scope="module")

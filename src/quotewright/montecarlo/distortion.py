@@ -128,13 +128,15 @@ def distort(events: EventArray, views: Sequence[View], seed: int) -> EventArray:
     return np.array(found, dtype=EVENT)
 
 
-def slow_feed(events: EventArray, start: int, end: int, times: float) -> EventArray:
-    """The way home of what happens in [start, end) takes `times` as long; nothing overtakes."""
+def slow_feed(events: EventArray, start: int, end: int, times: float, offset: int = 0) -> EventArray:
+    """The way home of what happens in [start, end) takes `times` as long; nothing overtakes.
+
+    `offset` is what the recorder's clock lacks to the venue's: home times are told, and returned, without it.
+    """
     slowed = events.copy()
     within = (events["exch_ts"] >= start) & (events["exch_ts"] < end)
-    way = (events["local_ts"] - events["exch_ts"])[within]
-    late = events["exch_ts"][within] + (way * times).astype(np.int64)
-    slowed["local_ts"][within] = np.maximum(late, events["local_ts"][within])
+    way = np.maximum(events["local_ts"][within] + offset - events["exch_ts"][within], 0)
+    slowed["local_ts"][within] += (way * times).astype(np.int64) - way
     slowed["local_ts"] = np.maximum.accumulate(slowed["local_ts"])
     return slowed
 

@@ -69,7 +69,7 @@ def run_stressed(
     names a market that is not there, and as a replay does.
     """
     check_market(datasets, SECOND)
-    start = min(int(dataset.manifest["first_ts"]) for dataset in datasets)
+    start = min(int(dataset.manifest["first_ts"]) + dataset.clock_offset for dataset in datasets)
     fees: tuple[int, Scenario] | None = None
     if scenario is not None:
         _check(scenario, datasets, start)
@@ -103,7 +103,8 @@ def _check(scenario: Scenario, datasets: Sequence[Dataset], start: int) -> None:
     for name in scenario.instruments:
         if name not in names:
             raise InputError(f"{scenario.name}: instruments", name, f"is not in this session: {', '.join(names)}")
-    span = (max(int(dataset.manifest["last_ts"]) for dataset in datasets) - start) / SECOND
+    end = max(int(dataset.manifest["last_ts"]) + dataset.clock_offset for dataset in datasets)
+    span = (end - start) / SECOND
     if scenario.start >= span:
         raise InputError(f"{scenario.name}: start", scenario.start, f"is after the recording's end at {span:g} s")
 
@@ -121,8 +122,8 @@ def _stressed(dataset: Dataset, scenario: Scenario, start: int, seed: int, folde
     ]
     events = distort(dataset.read(), views, seed)
     if scenario.slow is not None and np.isfinite(scenario.slow.times):  # a dead line to a dark venue has no feed
-        slow = scenario.slow
-        events = slow_feed(events, start + int(slow.start * SECOND), start + int(slow.end * SECOND), slow.times)
+        begin, end = (start + int(at * SECOND) for at in (scenario.slow.start, scenario.slow.end))
+        events = slow_feed(events, begin, end, scenario.slow.times, dataset.clock_offset)
 
     def described() -> dict[str, Any]:
         source = {"name": f"{dataset.name} under {scenario.name}", "bytes": 0, "sha256": dataset.hash}
