@@ -28,6 +28,8 @@ def test_the_commands_are_those_promised() -> None:
         *("demo", "doctor", "calibrate", "replay", "report", "compare", "strategies", "sweep", "explain"),
         *(f"data {name}" for name in ("import", "list", "verify", "unpack", "book", "export")),
         *(f"features {name}" for name in ("list", "fit")),
+        *(f"research {name}" for name in ("train", "validate", "tune", "study", "features", "explain", "audit")),
+        *(f"research {name}" for name in ("montecarlo", "compare", "models", "diff")),
     }
 
 

@@ -64,7 +64,7 @@ def features_command(
     for place in shown:
         last = place == shown[-1]
         table.add_column(
-            told["headers"][place], justify="right" if 0 < place and not last else "left", no_wrap=not last
+            told["headers"][place], justify="right" if place > 0 and not last else "left", no_wrap=not last
         )
     for row in told["rows"]:
         table.add_row(*(row[place] for place in shown))

@@ -122,7 +122,8 @@ def _stage(names: Sequence[str], documents: Sequence[Mapping[str, Any]], stage: 
     found: list[dict[str, Any]] = []
     for place, (name, document) in enumerate(zip(names, documents, strict=True)):
         apart = returns[place] - returns[0]
-        low, high = np.quantile(apart[drawn].mean(axis=1), (0.025, 0.975)) if place else (None, None)
+        means = np.sort(apart[drawn].mean(axis=1))
+        low, high = float(means[round(0.025 * DRAWS)]), float(means[round(0.975 * DRAWS) - 1])
         found.append(
             {
                 "name": name,
@@ -133,8 +134,8 @@ def _stage(names: Sequence[str], documents: Sequence[Mapping[str, Any]], stage: 
                 "rank_high": ranks.high[place],
                 "first": ranks.first[place],
                 "difference_bp": 1e4 * float(apart.mean()),
-                "low_bp": None if low is None else 1e4 * float(low),
-                "high_bp": None if high is None else 1e4 * float(high),
+                "low_bp": 1e4 * low if place else None,
+                "high_bp": 1e4 * high if place else None,
                 "over_seeds": _over_seeds(document["sharpes"][stage], documents[0]["sharpes"][stage], place),
             }
         )

@@ -24,7 +24,8 @@ from quotewright.datasets.splits import Interval, Split, find_split
 from quotewright.domain.errors import InputError
 from quotewright.domain.events import TRADE
 from quotewright.domain.units import parse_duration
-from quotewright.studies.experiment import DatasetSpec, Experiment, SeriesSpec, SplitSpec, Synthetic
+from quotewright.studies.experiment import Experiment
+from quotewright.studies.experiment_spec import DatasetSpec, SeriesSpec, SplitSpec, Synthetic
 from quotewright.studies.experiment_table import Table, check_table, make_table
 
 STEPS: dict[str, Callable[..., Dataset]] = {

@@ -27,8 +27,8 @@ Floats = npt.NDArray[np.float64]
 
 CURVES = 6
 UNITS = (
-    "Predictions are leans: a regressor's value, 2p − 1 of two labels, p(1) − p(−1) of three. Shapley values of trees and "
-    "linear models are in the library's own units (log odds or probabilities of a classifier)."
+    "Predictions are leans: a regressor's value, 2p − 1 of two labels, p(1) − p(−1) of three. Shapley values of trees "
+    "and linear models are in the library's own units (log odds or probabilities of a classifier)."
 )
 
 

@@ -12,7 +12,7 @@ from quotewright.domain.errors import InputError
 from quotewright.models.ensembles import fit_bagged, fit_boosted, fit_stacked, fit_vote
 from quotewright.models.fitting import Fitted, fit
 from quotewright.models.weights import average_uniqueness
-from quotewright.studies.experiment import Spec
+from quotewright.studies.experiment_spec import Spec
 from quotewright.studies.experiment_table import Table
 
 Integers = npt.NDArray[np.int64]

@@ -78,8 +78,8 @@ def _rows(experiment: Experiment, table: Table, task: Mapping[str, Any]) -> tupl
     if task["stage"] == FINAL:
         return table.part("train"), {phase: table.part(phase) for phase in PHASES}
     if task["stage"] == WALK:
-        walk: Fold = walk_folds(experiment, table)[task["fold"]]
+        walk = walk_folds(experiment, table)[int(task["fold"])]
         return walk.train, {"test": walk.test}
-    path: Fold = path_folds(experiment, table).folds[task["fold"]]
+    path = path_folds(experiment, table).folds[int(task["fold"])]
     rows = table.part("train")
     return rows[path.train], {"test": rows[path.test]}

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from quotewright.domain.errors import InputError
 from quotewright.models.fitting import Fitted
 from quotewright.models.model import CLASSIFIER
-from quotewright.studies.experiment import Spec
+from quotewright.studies.experiment_spec import Spec
 from quotewright.studies.experiment_table import Table
 from quotewright.validation.predictions import classification_figures, regression_figures
 from quotewright.validation.trading import Trades, performance, trade

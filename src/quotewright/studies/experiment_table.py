@@ -23,7 +23,7 @@ from quotewright.validation.triple_barrier import triple_barrier
 if TYPE_CHECKING:
     from quotewright.datasets.dataset import Dataset
     from quotewright.datasets.splits import Split
-    from quotewright.studies.experiment import LabelSpec, Spec
+    from quotewright.studies.experiment_spec import LabelSpec, Spec
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -128,6 +128,8 @@ def make_table(spec: Spec, bars: Dataset, series: Sequence[tuple[Series, int | N
 def check_table(table: Table) -> Table:
     """The table, if each part has rows and every feature varies and is known; InputError naming what is not."""
     training = (table.times >= table.split.train.start) & (table.times < table.split.train.end)
+    if not training.any():
+        raise InputError("split.train", list(table.split.train), f"has no bar of {table.name}")
     for place, name in enumerate(table.features):
         known = table.X[training, place]
         known = known[np.isfinite(known)]
