@@ -57,3 +57,24 @@ def test_samples_have_the_share_and_the_clusters_of_the_data(planted: HawkesRetu
 def test_too_few_large_returns_are_refused() -> None:
     with pytest.raises(InputError, match="give 1000"):
         fit_hawkes_returns(np.random.default_rng(1).normal(size=900))
+
+
+@pytest.mark.parametrize("seed", [0, 6, 7])
+def test_returns_that_do_not_excite_each_other_can_be_drawn(seed: int) -> None:
+    """By chance their large ones become more frequent throughout: the likeliest excitement would never end."""
+    returns = np.random.default_rng(seed).normal(0, 0.01, 1500)
+    law, found = fit_hawkes_returns(returns)
+    assert not found.converged
+    assert found.parameters["branching"].value == law.model.branching == 0
+    assert found.parameters["mu"].value == pytest.approx(0.05)
+    assert np.isfinite(found.value)
+    path = law.draw(np.random.default_rng(1), 1, 20_000)[0]
+    assert np.mean(np.abs(path) > np.quantile(np.abs(returns), 0.9)) == pytest.approx(0.1, abs=0.01)
+
+
+def test_too_few_that_differ_are_refused() -> None:
+    """Of prices that hardly ever move there are few large returns, however many returns."""
+    returns = np.zeros(5000)
+    returns[::250], returns[1::1000] = 0.01, -0.01
+    with pytest.raises(InputError, match="on a side are too few"):
+        fit_hawkes_returns(returns)

@@ -17,6 +17,7 @@ from quotewright.montecarlo.numerics import Floats
 from quotewright.signals import hawkes
 
 SHARE = 0.1  # of returns that count as large, half on each side
+FEWEST = 20  # large returns on a side
 BURN_IN = 500  # steps
 
 
@@ -70,7 +71,9 @@ def fit_hawkes_returns(returns: Floats) -> tuple[HawkesReturns, Likelihood]:
 
     ln L is that of times and sizes of the large returns alone, so not comparable with that of other laws. A step holds
     one large return, which a process in continuous time does not know: the decay is too fast to be told from a step
-    where it exceeds one a step. Raises InputError where fewer than 100 returns would be large.
+    where it exceeds one a step. Where no stationary process is the likeliest (large returns that become more frequent
+    throughout, if only by chance, look like an excitement that never fades) there is none in the law, and `converged`
+    is false. Raises InputError where fewer than 100 returns would be large.
     """
     if SHARE * len(returns) < 100:
         raise InputError("returns", len(returns), f"are too few for times of large ones: give {round(100 / SHARE)}")
@@ -78,10 +81,15 @@ def fit_hawkes_returns(returns: Floats) -> tuple[HawkesReturns, Likelihood]:
     low, high = (float(q) for q in np.quantile(returns, (SHARE / 2, 1 - SHARE / 2)))
     up, down = returns > high, returns < low
     at = np.flatnonzero(up | down)
+    if min(up.sum(), down.sum()) < FEWEST:
+        fix = f"large ones on a side are too few: give at least {FEWEST} that differ from the rest"
+        raise InputError("returns", int(min(up.sum(), down.sum())), fix)
     found = hawkes.fit(
         np.asarray(at + 0.5, np.float64), down[at].astype(np.int64), float(len(returns)), form="symmetric", kinds=2
     )
     sides = [fit_pareto(returns[up] - high, high - centre), fit_pareto(low - returns[down], centre - low)]
+    if found.branching >= 1:
+        found = _unexcited(found, len(at), len(returns))
     parameters = {
         "mu": Estimate(float(found.model.mu[0]), float(found.mu_error[0])),
         "alpha_own": Estimate(float(found.model.alpha[0, 0, 0]), float(found.alpha_error[0, 0, 0])),
@@ -94,6 +102,22 @@ def fit_hawkes_returns(returns: Floats) -> tuple[HawkesReturns, Likelihood]:
     law = HawkesReturns(found.model, (sides[0][0], sides[1][0]), returns[~(up | down)], centre)
     value = found.log_likelihood + sum(top.value for _, top in sides)
     return law, Likelihood(parameters, value, found.converged and all(top.converged for _, top in sides))
+
+
+def _unexcited(found: hawkes.HawkesFit, events: int, steps: int) -> hawkes.HawkesFit:
+    """The Poisson process of as many events, both types alike."""
+    rate = events / 2 / steps
+    nothing = np.zeros((2, 2, 1))
+    return found._replace(
+        model=hawkes.Hawkes(np.full(2, rate), nothing, np.ones(1)),
+        mu_error=np.full(2, rate / math.sqrt(events)),
+        alpha_error=np.full_like(nothing, math.nan),
+        beta_error=np.full(1, math.nan),
+        branching=0.0,
+        branching_error=math.nan,
+        log_likelihood=events * (math.log(rate) - 1),
+        converged=False,
+    )
 
 
 def fit_pareto(excesses: Floats, threshold: float) -> tuple[Pareto, Likelihood]:
