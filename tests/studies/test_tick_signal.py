@@ -16,7 +16,7 @@ from quotewright.sessions.synthetic import make_market
 from quotewright.storage.store import Dataset, Store
 from quotewright.studies import tick_signal
 from quotewright.studies.tick_signal import SignalSpec, study_signal
-from quotewright.studies.tick_signals import RECORDINGS, findings, run_tick_signals
+from quotewright.studies.tick_signals import RECORDINGS, Recording, findings, run_tick_signals
 
 SPEC = SignalSpec(weights=(0.0, 1.0), gammas=(0.1, 1.0), order_notional=600.0)
 
@@ -27,17 +27,27 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return Store(folder).dataset(make_market(folder, "transitional", seed=4, seconds=130))
 
 
+def studied(market: Dataset) -> tuple[dict[str, Any], Any]:
+    """The study, and the arrays of the model that it traded on."""
+    kept: list[Any] = []
+    plain = tick_signal.compile_model
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tick_signal, "compile_model", lambda fitted: (kept.append(plain(fitted)), kept[-1])[1])
+        return study_signal(market, SPEC), kept[0]
+
+
 @pytest.fixture(scope="module")
-def whole(market: Dataset) -> dict[str, Any]:
-    return study_signal(market, SPEC)
+def whole(market: Dataset) -> tuple[dict[str, Any], Any]:
+    return studied(market)
 
 
 def test_what_comes_later_changes_nothing_that_was_chosen(
-    market: Dataset, whole: dict[str, Any], tmp_path: Path
+    market: Dataset, whole: tuple[dict[str, Any], Any], tmp_path: Path
 ) -> None:
     """The forward part with every size doubled: other profits, the same model, quoter, weight and risk aversion."""
     events = market.read().copy()
-    parts = whole["seconds"]
+    before, model = whole
+    parts = before["seconds"]
     times = events["local_ts"]
     forward = times > times[-1] - int(parts["forward"] * 1e9 * 0.98)
     events["qty"][forward] *= 2
@@ -48,12 +58,14 @@ def test_what_comes_later_changes_nothing_that_was_chosen(
         lambda: {"format": "x", "sources": [], "refused": {}, "notes": []},
         "none",
     )
-    found = study_signal(Store(tmp_path).dataset(market.name), SPEC)
-    assert found["dataset"] != whole["dataset"]
+    found, again = studied(Store(tmp_path).dataset(market.name))
+    assert found["dataset"] != before["dataset"]
     for key in ("quoter", "chosen"):
-        assert found[key] == whole[key]
-    assert found["rows"]["train"] == whole["rows"]["train"]
-    assert found["forward"] != whole["forward"]
+        assert found[key] == before[key]
+    assert found["rows"]["train"] == before["rows"]["train"]
+    assert again.table.tobytes() == model.table.tobytes()
+    assert np.asarray(again.nodes).tobytes() == np.asarray(model.nodes).tobytes()
+    assert found["forward"] != before["forward"]
 
 
 def test_profit_is_that_of_the_journal(market: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,8 +113,11 @@ def test_findings_count_what_the_intervals_say() -> None:
 
 def test_a_real_recording_goes_all_the_way(shared_data: Path, tmp_path: Path) -> None:
     chosen = [each for each in RECORDINGS if each.symbol == "ETHUSD_PERP"]
+    chosen.append(Recording("binance-spot", "BTCUSDT", "binance-ws", ("tick/binance_ws/never_recorded.gz",)))
     study = run_tick_signals(shared_data, tmp_path, SPEC, recordings=chosen)
     (one,) = study["recordings"]
+    assert study["left_out"] == {"binance-spot:BTCUSDT": "its files are not there"}
+    assert "binance-spot:BTCUSDT is left out" in study["findings"][-1]
     assert one["rows"]["train"] > 1_000
     assert one["seconds"]["forward"] > 100
     page = (tmp_path / "study.html").read_text()

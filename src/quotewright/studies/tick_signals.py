@@ -58,9 +58,9 @@ def run_tick_signals(
     recordings: Sequence[Recording] = RECORDINGS,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Import what is missing into `out`/store, study each recording, write study.json and study.html.
+    """Import each recording into `out`/store, study each recording, write study.json and study.html.
 
-    Raises InputError if there is none of the recordings below `data`.
+    What cannot be studied is named under `left_out`. Raises InputError if there is none of the recordings below `data`.
     """
     there = [each for each in recordings if all((data / file).exists() for file in each.files)]
     if not there:
@@ -68,7 +68,7 @@ def run_tick_signals(
             "data", str(data), f"holds none of {', '.join(file for each in recordings for file in each.files)}"
         )
     studies: list[dict[str, Any]] = []
-    left_out: dict[str, str] = {}
+    left_out = {f"{each.venue}:{each.symbol}": "its files are not there" for each in recordings if each not in there}
     for done, each in enumerate(there):
         if progress is not None:
             progress(done, len(there))
