@@ -15,7 +15,7 @@ from quotewright.sessions.importing import store_events
 from quotewright.sessions.synthetic import make_market
 from quotewright.storage.store import Dataset, Store
 from quotewright.studies import tick_signal
-from quotewright.studies.tick_signal import SignalSpec, study_signal
+from quotewright.studies.tick_signal import Course, SignalSpec, _difference, study_signal
 from quotewright.studies.tick_signals import RECORDINGS, Recording, findings, run_tick_signals
 
 SPEC = SignalSpec(weights=(0.0, 1.0), gammas=(0.1, 1.0), order_notional=600.0)
@@ -94,6 +94,14 @@ def test_profit_is_that_of_the_journal(market: Dataset, monkeypatch: pytest.Monk
         assert found["forward"][name]["profit"] == pytest.approx(float(int(worth[1] - worth[0]) * unit), abs=1e-2)
         assert start < first
     assert found["difference"]["low"] <= found["difference"]["value"] <= found["difference"]["high"]
+
+
+def test_sums_that_cancel_are_on_neither_side_of_0() -> None:
+    times, none = np.arange(31) * 10**9, np.zeros(0, np.int64)
+    gains = np.concatenate([[0.0], np.tile([0.1, 0.2, -0.3], 10)])
+    found = _difference(Course(times, np.cumsum(gains), none), Course(times, np.zeros(31), none), -1)
+    assert found.value == 0.0
+    assert found.low < 0.0 < found.high
 
 
 def test_findings_count_what_the_intervals_say() -> None:

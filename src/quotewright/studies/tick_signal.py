@@ -289,8 +289,9 @@ def _difference(one: Course, other: Course, since: int) -> Mean:
     """Profit of one less the other over the forward part, seconds drawn again in blocks."""
     apart = _increments(one, since, 1 << 62) - _increments(other, since, 1 << 62)
     drawn = apart[stationary_rows(len(apart), DRAWS, seed=1, block=10)].sum(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Mean(float(apart.sum()), float(low), float(high))
+    found = np.array([apart.sum(), *np.quantile(drawn, [0.025, 0.975])])
+    found[np.abs(found) < 1e-12 * np.abs(apart).max()] = 0.0  # what rounding left of sums that cancel is on no side
+    return Mean(*found.tolist())
 
 
 def _forecast(said: Floats, came: Floats, spec: SignalSpec) -> dict[str, Any]:
