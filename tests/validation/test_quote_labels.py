@@ -50,7 +50,7 @@ def fill_of(quote: Any, tape: Any, horizon: int, rule: str, takers: bool, latenc
     return (0.0, end) if tape[-1][0] >= end else (math.nan, NEVER)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(PRINTS, QUOTES, st.integers(1, 12), st.sampled_from(["through", "queue"]), st.booleans(), st.integers(0, 3))
 def test_fills_as_by_a_plain_loop(
     prints: list[Any], quotes: list[Any], horizon: int, rule: Any, takers: bool, latency: int

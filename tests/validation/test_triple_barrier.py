@@ -58,7 +58,7 @@ def markets(draw: st.DrawFn) -> list[tuple[float, float, float, float]]:
     return found
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     markets(),
     st.floats(0.011, 0.2),
