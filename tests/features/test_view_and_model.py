@@ -71,7 +71,10 @@ def test_a_model_reads_the_slots_before_it() -> None:
     assert np.isnan(bare[:, MODEL]).all()
     np.testing.assert_array_equal(found[:, :MODEL], bare[:, :MODEL])
     assert np.isnan(bare[:, :MODEL]).any(axis=1).all()
-    assert np.isnan(found[:, MODEL]).all()  # a linear model has no answer where one of the slots is not known
+    assert found[:, MODEL].tolist() == [1.0 + 2.0 * lots + 0.5 * 2.0 + 10.0 * 0.25 for lots in (0.5, -0.5)]
+    unknown = int(np.flatnonzero(np.isnan(bare[0, :MODEL]))[0])
+    silent = FeatureStream(FeatureSettings(), model=_linear({unknown: 1.0}, 0.0)).take(events).values
+    assert np.isnan(silent[:, MODEL]).all()  # a linear model has no answer where a slot that counts is not known
     asked = FeatureStream(FeatureSettings(), model=_stump(QUEUE_IMBALANCE, 0.0, -7.0, 9.0)).take(events).values
     assert asked[:, MODEL].tolist() == [9.0, -7.0]
 

@@ -30,3 +30,10 @@ def test_nothing_is_lost_but_the_rounding_of_terms(terms: list[tuple[float, floa
 def test_missing_values_give_no_answer() -> None:
     model = compiled_linear("m", "regressor", ["a", "b"], np.ones(2), 0.0, None, Ending())
     assert math.isnan(model.predict(np.array([[1.0, np.nan]]))[0])
+
+
+def test_a_feature_that_does_not_count_need_not_be_known() -> None:
+    """A session has no view, say: a model that was taught without one still answers."""
+    model = compiled_linear("m", "regressor", ["a", "b"], np.array([2.0, 0.0]), 0.5, None, Ending())
+    assert model.predict(np.array([[1.0, np.nan], [np.nan, 1.0]])).tolist()[0] == 2.5
+    assert math.isnan(model.predict(np.array([[np.nan, 1.0]]))[0])

@@ -113,7 +113,7 @@ def predict_row(head: Any, nodes: Any, table: Any, x: Any) -> float:
 
     `head` is the record (`model.head[0]`), `nodes` and `table` the arrays of a model of
     `quotewright.inference.compiled`; `x` float64, at least as long as its features. A linear model gives NaN where a
-    feature is NaN, a forest takes it as the library did.
+    feature whose coefficient is not 0 is NaN, a forest takes it as the library did.
     """
     if head.kind == LINEAR:
         return finish(head, table, linear_sum(head, table, x))
