@@ -90,12 +90,18 @@ def test_places_are_networkx_s(chain: SimulatedChain) -> None:
     ]
     core = nx.core_number(graph.to_undirected())
     assert place["core"].tolist() == [core[n] for n in range(nodes)]
-    rank = nx.pagerank(graph, tol=1e-9)
-    assert np.exp(place["log_pagerank"]) == pytest.approx([rank[n] for n in range(nodes)], rel=1e-3, abs=1e-5)
+    linked = graph.subgraph([n for n in range(nodes) if graph.degree(n)])
+    rank = nx.pagerank(linked, tol=1e-9)
+    shares = [rank[n] * len(linked) if n in linked else 0.15 for n in range(nodes)]
+    assert 2 < len(linked) < nodes
+    assert np.exp(place["log_pagerank"]) == pytest.approx(shares, rel=1e-3, abs=1e-3)
     largest = [max((d["weight"] for *_, d in graph.out_edges(n, data=True)), default=0) for n in range(nodes)]
     total = [max(graph.out_degree(n, weight="weight"), 1) for n in range(nodes)]
     assert place["largest_payee_share"] == pytest.approx(np.array(largest) / np.array(total))
     assert graph_of(found, nodes).num_edges() == graph.number_of_edges()
+    more = dict(zip(PLACE_NAMES, places(found, nodes + 500).T, strict=True))
+    for name, values in place.items():
+        assert np.array_equal(more[name][:nodes], values), name
 
 
 def test_features_know_nothing_of_later_blocks(chain: SimulatedChain) -> None:
@@ -113,6 +119,8 @@ def test_features_know_nothing_of_later_blocks(chain: SimulatedChain) -> None:
     features, names = address_features(alone)
     assert features.shape == (len(used), len(names))
     assert np.isfinite(features).all()
+    among_later, _ = address_features(cut)
+    np.testing.assert_allclose(among_later[used], features, rtol=1e-9, atol=1e-9)
     assert not np.array_equal(activity(whole, node)[: len(used)], activity(cut, node)[: len(used)])
 
 
@@ -142,6 +150,17 @@ def test_an_owner_s_fingerprint_is_worth_nothing() -> None:
     features = rng.normal(size=(40, 5))[owner]
     found = classify(features, category, owner, seed=2, trees=15)
     assert found.by_owner.balanced_accuracy.low < 0.5 < found.by_owner.balanced_accuracy.high + 0.1
+
+
+def test_the_baseline_of_addresses_says_what_most_addresses_are() -> None:
+    """Category 1 has fewer owners but more addresses: by owners the commonest is 0, by addresses it is 1."""
+    owner = np.arange(30)
+    category = (owner >= 20).astype(np.int64)
+    stands = np.where(category == 1, 50.0, 1.0)
+    found = classify(np.zeros((30, 1)), category, owner, seed=1, trees=2, addresses=stands)
+    assert found.baseline.accuracy.value == pytest.approx(20 / 30)
+    assert found.baseline_by_address.accuracy.value == pytest.approx(500 / 520)
+    assert found.baseline_by_address.balanced_accuracy.value == pytest.approx(1 / 2)
 
 
 def test_neighbours_labels_help_where_they_tell_and_come_from_training_alone() -> None:

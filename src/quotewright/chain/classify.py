@@ -54,7 +54,7 @@ class Classified(NamedTuple):
     """Predictions for owners held out, and their scores beside those of always saying the commonest category.
 
     `by_owner` and `baseline` weigh each owner (of a category) 1; `by_address` and `baseline_by_address` its addresses.
-    `owners` counts them by category.
+    Commonest is what has the most owners, or the most addresses, in training. `owners` counts them by category.
     """
 
     predicted: Integers
@@ -95,7 +95,7 @@ def classify(
     kinds = _check(features, category, owner, stands, folds)
     unit = _units(owner, category)
     fold = _folds(owner, category, folds, seed)
-    predicted, common = np.zeros(len(category), np.int64), np.zeros(len(category), np.int64)
+    predicted, common, most = (np.zeros(len(category), np.int64) for _ in range(3))
     for k in range(folds):
         train, test = fold != k, fold == k
         weight = _weights(unit, category, train, balanced=balanced)
@@ -105,13 +105,14 @@ def classify(
         forest.fit(seen[train], category[train], sample_weight=weight[train])
         predicted[test] = forest.predict(seen[test])
         common[test] = np.bincount(_first_of(category, unit, train)).argmax()
+        most[test] = np.bincount(category[train], stands[train]).argmax()
     rng = np.random.default_rng(seed)
 
     def score(said: Integers, weights: Floats | None) -> Scores:
         return scores(category, said, unit, kinds, weights=weights, repeats=repeats, rng=rng)
 
     counts = np.bincount(_first_of(category, unit, np.ones(len(unit), np.bool_)), minlength=kinds)
-    pair = (score(predicted, None), score(common, None), score(predicted, stands), score(common, stands))
+    pair = (score(predicted, None), score(common, None), score(predicted, stands), score(most, stands))
     return Classified(predicted, counts, *pair)
 
 
