@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,22 @@ def test_versions_stand_side_by_side_and_must_be_told_apart(tmp_path: Path) -> N
     for unknown in ("sample@0000", "other", "../x", ""):
         with pytest.raises(InputError):
             catalogue.get(unknown)
+
+
+def test_two_workers_may_save_one_dataset_at_one_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue, write = Catalogue(tmp_path), pl.DataFrame.write_parquet
+
+    def slowly(frame: pl.DataFrame, path: Path, **options: Any) -> None:
+        write(frame, path, **options)
+        monkeypatch.setattr(pl.DataFrame, "write_parquet", write)
+        other = threading.Thread(target=catalogue.save, args=(sample(),))
+        other.start()
+        other.join()
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", slowly)
+    saved = catalogue.save(sample())
+    assert catalogue.get("sample").manifest == saved
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_damage_is_found(tmp_path: Path) -> None:

@@ -216,6 +216,33 @@ def test_carrying_forward_stays_within_its_series() -> None:
     assert cleaning.carried_forward(holed, "value", most_rows=1).manifest.steps[-1].changed == 1
 
 
+@pytest.mark.parametrize("names", [["time"], ["symbol", "time"]])
+def test_what_stands_above_is_never_the_future(names: list[str]) -> None:
+    """Many published files have their newest row first."""
+    dataset = panel([5, 5])
+    newest_first = dataset.stepped(dataset.frame.sort(names, descending=True), "newest_first", 0)
+    with pytest.raises(DataError, match=r"s\d: row 2 is before the row above it"):
+        cleaning.carried_forward(newest_first, "value")
+    ordered = cleaning.in_order(newest_first)
+    assert cleaning.carried_forward(ordered, "value").manifest.rows == 10
+    falling = bars()
+    falling = falling.stepped(falling.frame.reverse(), "newest_first", COUNT)
+    with pytest.raises(DataError, match="take in_order first"):
+        cleaning.with_outliers_flagged(falling)
+
+
+def test_prints_that_are_alike_are_two_trades() -> None:
+    columns = [Column("price", "float", "USD"), Column("size", "float", "BTC")]
+    frame = pl.DataFrame({"time": [1, 1], "price": [9.0, 9.0], "size": [0.5, 0.5]})
+    with pytest.raises(InputError, match="two trades"):
+        cleaning.without_duplicates(make_dataset(frame, "p", "prints", columns, licence="ours"))
+
+
+def test_a_flag_is_made_once() -> None:
+    with pytest.raises(InputError, match="twice"):
+        cleaning.with_outliers_flagged(cleaning.with_outliers_flagged(bars()), threshold=5.0)
+
+
 def test_the_rest_of_the_steps() -> None:
     dataset = panel([5, 7])
     one = cleaning.only(dataset, symbol="s1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from pathlib import Path
 
 import msgspec
@@ -38,11 +39,11 @@ class Catalogue:
             manifest = msgspec.structs.replace(manifest, findings=check(dataset))
         self.folder.mkdir(parents=True, exist_ok=True)
         frame = self._path(manifest.reference, "parquet")
-        beside = frame.with_suffix(".parquet.writing")
+        beside = _beside(frame)
         dataset.frame.write_parquet(beside, compression="zstd")
         _settle(beside, frame)
         sealed = self._path(manifest.reference, "json")
-        beside = sealed.with_suffix(".json.writing")
+        beside = _beside(sealed)
         beside.write_bytes(encode(manifest))
         _settle(beside, sealed)
         return manifest
@@ -93,6 +94,11 @@ class Catalogue:
 
     def _path(self, reference: str, suffix: str) -> Path:
         return self.folder / f"{reference}.{suffix}"
+
+
+def _beside(final: Path) -> Path:
+    """Where to write a file first: a place that no other worker who saves the same dataset writes to."""
+    return final.with_name(f".{final.name}.{os.getpid()}.{threading.get_ident()}")
 
 
 def _settle(written: Path, final: Path) -> None:

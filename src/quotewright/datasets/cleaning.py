@@ -26,7 +26,12 @@ def in_order(dataset: Dataset) -> Dataset:
 
 
 def without_duplicates(dataset: Dataset, *, contradicting: Literal["refuse", "first", "last"] = "refuse") -> Dataset:
-    """One row of each time and series; DataError for rows that contradict each other, unless told which to keep."""
+    """One row of each time and series; DataError for rows that contradict each other, unless told which to keep.
+
+    Raises InputError for prints: two of one time, price and size are two trades.
+    """
+    if dataset.manifest.kind == "prints":
+        raise InputError("kind", "prints", "may be alike and yet be two trades; take repeats out by their id")
     keys = [*dataset.manifest.keys, "time"]
     distinct = dataset.frame.unique(maintain_order=True)
     twice = distinct.filter(pl.struct(keys).is_duplicated())
@@ -70,8 +75,12 @@ def without_impossible_bars(dataset: Dataset) -> Dataset:
 
 
 def with_outliers_flagged(dataset: Dataset, *, window: int = WINDOW, threshold: float = THRESHOLD) -> Dataset:
-    """A flag `is_outlier` by the Hampel rule on close, high and low, from earlier rows alone; nothing is removed."""
+    """A flag `is_outlier` by the Hampel rule on close, high and low, from earlier rows alone; nothing is removed.
+
+    Raises DataError where rows go back in time: rows before would not be earlier ones.
+    """
     _need(dataset, "close", "float")
+    _need_order(dataset)
     marks = np.zeros(dataset.frame.height, bool)
     numbered = dataset.frame.with_row_index("row")
     for view in views(Dataset(dataset.manifest, numbered)):
@@ -114,9 +123,13 @@ def with_zeros_empty(dataset: Dataset, column: str) -> Dataset:
 
 
 def carried_forward(dataset: Dataset, *columns: str, most_rows: int | None = None) -> Dataset:
-    """Empty cells filled with the last value before them in their series, at most `most_rows` on."""
+    """Empty cells filled with the last value before them in their series, at most `most_rows` on.
+
+    Raises DataError where rows go back in time: the last value before would be a later one.
+    """
     for name in columns:
         _need(dataset, name)
+    _need_order(dataset)
     filled = [pl.col(name).forward_fill(most_rows) for name in columns]
     keys = dataset.manifest.keys
     frame = dataset.frame.with_columns([one.over(keys) for one in filled] if keys else filled)
@@ -167,6 +180,14 @@ def between(dataset: Dataset, start: int, end: int) -> Dataset:
 
 def _span(dataset: Dataset) -> str:
     return f"times from {dataset.manifest.first} to {dataset.manifest.last} ns"
+
+
+def _need_order(dataset: Dataset) -> None:
+    for view in views(dataset):
+        back = np.diff(view.time) < 0
+        if back.any():
+            where = " ".join((dataset.manifest.name, view.label)).strip()
+            raise DataError(f"{where}: row {int(back.argmax()) + 2:,} is before the row above it; take in_order first")
 
 
 def _need(dataset: Dataset, name: str, kind: str = "") -> Column:

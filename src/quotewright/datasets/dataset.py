@@ -170,6 +170,8 @@ def _check_frame(frame: pl.DataFrame, kind: Kind, columns: Sequence[Column], key
     if not frame.height:
         raise DataError(f"a dataset of {kind} without a single row; look at the steps before")
     declared = {column.name: column for column in columns}
+    if len(declared) < len(columns):
+        raise InputError("columns", [column.name for column in columns], "declares one twice")
     times = [name for name in TIMES if name in frame.columns]
     if set(frame.columns) != {*times, *declared} or "time" not in times or set(TIMES) & set(declared):
         raise InputError("columns", frame.columns, f"must be time and those declared: {', '.join(declared)}")

@@ -38,7 +38,7 @@ class View(NamedTuple):
     def bars(self) -> list[dict[str, str]]:
         """Columns that belong to one bar, by their place: open, high, low, close, close_spot, oi_high, ...
 
-        A close may be missing; then it is the column that no other bar claims under a name without its prefix.
+        A close may be missing; a high without an open or a low is no bar.
         """
         named = set(self.names("float"))
         found: list[dict[str, str]] = []
