@@ -26,6 +26,7 @@ from quotewright.studies.experiment_page import findings, write_validation_page
 from quotewright.studies.experiment_train import load_model, train
 from quotewright.studies.experiment_tune import tune_experiment
 from quotewright.studies.experiment_validate import STAGES, trials_on, validate
+from quotewright.studies.parts import Engine
 from quotewright.validation.splits import breaches
 
 VOTE = {"kind": "vote", "others": ["Linear:regressor"]}
@@ -287,3 +288,18 @@ def test_tails_of_closes(folder: Path, tmp_path: Path) -> None:
     raw = np.genfromtxt(folder / "bars.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")["close"]
     np.testing.assert_allclose(seen * raw[0], raw[: len(seen)])
     assert len(seen) == pytest.approx(0.8 * DAYS, abs=2)
+
+
+@pytest.mark.slow
+def test_processes_and_a_cluster_give_the_same_document(
+    folder: Path, validated: dict[str, Any], tmp_path: Path
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    experiment = read(folder)
+    assert validate(experiment, tmp_path / "processes", engine=Engine(2)) == validated
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        engine = Engine(scheduler=cluster.scheduler_address)
+        assert validate(experiment, tmp_path / "cluster", engine=engine) == validated
+        alone = tune_experiment(experiment, tmp_path / "alone", trials=4)
+        shared = tune_experiment(experiment, tmp_path / "shared", trials=4, scheduler=cluster.scheduler_address)
+    assert shared.table().equals(alone.table())

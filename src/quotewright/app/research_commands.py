@@ -176,11 +176,16 @@ def saying(what: str, quiet: bool) -> None:
 
 
 def _study_lines(study: dict[str, Any]) -> list[str]:
-    if "models" not in study:
-        return []
-    from quotewright.studies.daily_page import findings
+    """What a study found, in sentences: what its document says of it."""
+    if "models" in study:
+        from quotewright.studies.daily_page import findings
 
-    return [f"• {line}" for line in findings(study)]
+        return [f"• {line}" for line in findings(study)]
+    return [
+        f"• {weighed.replace('_', ' ')}: {name.replace('_', ' ')} {figure['mean']:.3f}"
+        for weighed, figures in study.get("figures", {}).items()
+        for name, figure in figures.items()
+    ]
 
 
 research_looks.register(app)
