@@ -115,6 +115,16 @@ def test_expected_shortfall_of_other_laws_is_the_integral() -> None:
     assert expected_shortfall(StudentT(0, 1, 1.0), 1.0, 0.01, "down") == math.inf
 
 
+def test_a_bootstrap_of_heavy_tails_ends_at_what_was_seen() -> None:
+    """Hill's index of a Cauchy sample is often below 1; the mean of the worst returns that there are is finite."""
+    sample = np.random.default_rng(0).standard_cauchy(3000)
+    drawn = fit("stationary", sample)
+    assert drawn.tail_index < 1
+    worst = -np.sort(sample)[:30].mean()
+    assert expected_shortfall(drawn.marginal, drawn.tail_index, 0.01, "down") == pytest.approx(worst, rel=0.02)
+    assert all(math.isfinite(one.value) for one in compare_tails([drawn], sample, seed=1, draws=20).laws["stationary"])
+
+
 def test_the_loss_is_least_at_the_truth() -> None:
     """Over 400,000 returns, a tenth off in either of the two costs more."""
     sample = HEAVY.draw(np.random.default_rng(3), 1, 400_000)[0]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from quotewright.montecarlo.bootstrap import Bootstrap
 from quotewright.montecarlo.hill import FEWEST, SHARE
 from quotewright.montecarlo.laws import Marginal
 from quotewright.montecarlo.numerics import Floats, spread_of
@@ -97,11 +98,12 @@ def measures_of(law: Marginal, tail_index: float, by: Yardstick, sampled: Floats
 
 
 def expected_shortfall(law: Marginal, tail_index: float, level: float, side: str) -> float:
-    """−(1/p)∫₀ᵖ q(u) du, infinite for a tail index of 1 or less. C. Acerbi & D. Tasche (2002).
+    """−(1/p)∫₀ᵖ q(u) du, infinite for a tail index of 1 or less (but for a bootstrap, which ends at what was seen).
 
-    J. Banking & Finance 26, proposition 3.2; by Gauss & Legendre's rule in s, u = p·s⁸, to take the edge off q at 0.
+    C. Acerbi & D. Tasche (2002), J. Banking & Finance 26, proposition 3.2; by Gauss & Legendre's rule in s, u = p·s⁸, to
+    take the edge off q at 0.
     """
-    if tail_index <= 1:
+    if tail_index <= 1 and not isinstance(law, Bootstrap):
         return math.inf
     nodes, weights = _gauss()
     s = (nodes + 1) / 2
