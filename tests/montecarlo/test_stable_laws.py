@@ -10,6 +10,7 @@ from planted_laws import hold_to_their_errors, standardised
 from scipy import stats
 from scipy.integrate import quad
 
+from quotewright.montecarlo.paths import fit
 from quotewright.montecarlo.stable_fit import fit_stable
 from quotewright.montecarlo.stable_law import Stable, log_characteristic
 
@@ -94,22 +95,30 @@ def test_errors_are_near_the_least_possible() -> None:
     information = np.trapezoid(scores[:, None] * scores * density, x)
     least = math.sqrt(np.linalg.inv(information)[0, 0])
     values = Stable(1.5, 0.0, 1.0, 0.0).draw(np.random.default_rng(1), 1, 20_000)[0]
-    _, found = fit_stable(values)
+    _, found, _ = fit_stable(values)
     assert least < found["alpha"].error * math.sqrt(20_000) < 1.05 * least
 
 
 def test_a_normal_sample_is_on_the_edge() -> None:
-    law, found = fit_stable(np.random.default_rng(2).normal(0, 1, 3000))
+    law, found, _ = fit_stable(np.random.default_rng(2).normal(0, 1, 3000))
     assert law.alpha > 1.95
     if law.alpha == 2:
         assert law.beta == 0
         assert math.isnan(found["beta"].error)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_whether_it_converged_is_told(seed: int) -> None:
+    """Of stable returns it does; of prices that hardly ever move no stable law is the best."""
+    rng = np.random.default_rng(seed)
+    assert fit("stable", Stable(1.6, 0.2, 0.01, 0.0).draw(rng, 1, 1000)[0]).converged
+    assert not fit("stable", np.where(rng.random(3000) < 0.97, 0.0, 1e-3 * rng.standard_t(3, 3000))).converged
+
+
 def test_the_likelihood_at_the_fit_is_near_its_top() -> None:
     """Characteristic-function estimates lose little: no step of a standard error gains two units of ln L."""
     values = Stable(1.6, 0.2, 1.0, 0.0).draw(np.random.default_rng(3), 1, 3000)[0]
-    law, found = fit_stable(values)
+    law, found, _ = fit_stable(values)
     here = law.log_density(values).sum()
     for name in found:
         for way in (-1, 1):

@@ -146,8 +146,8 @@ def _fit_bootstrap(returns: Floats, *, stationary: bool) -> tuple[Law, Likelihoo
 
 
 def _fit_stable(returns: Floats) -> tuple[Law, Likelihood]:
-    law, parameters = fit_stable(returns)
-    return law, Likelihood(parameters, float(law.log_density(returns).sum()), True)
+    law, parameters, converged = fit_stable(returns)
+    return law, Likelihood(parameters, float(law.log_density(returns).sum()), converged)
 
 
 def _plain(value: float) -> float | None:

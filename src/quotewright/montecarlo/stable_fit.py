@@ -22,6 +22,7 @@ GRID: Floats = np.asarray(
 )  # in 1/σ; errors within 3 % of those of denser grids for α from 1.2 to 2
 ROUNDS = 12
 ENOUGH = 1e-7  # a change of every coordinate that is no change
+CLOSE = 0.3  # of a standard error: where the last round moved less, the rest is rounding, which α below 1 has more of
 RIDGE = 1e-10  # of the covariance's diagonal
 STEP = 1e-5
 EDGE = 1e-3  # nearer to α = 2 or |β| = 1 there are no errors to speak of
@@ -29,8 +30,8 @@ EDGE = 1e-3  # nearer to α = 2 or |β| = 1 there are no errors to speak of
 Complex = npt.NDArray[np.complex128]
 
 
-def fit_stable(returns: Floats) -> tuple[Stable, dict[str, Estimate]]:
-    """α, β, σ, δ of Nolan's parametrisation 0, with standard errors for independent returns.
+def fit_stable(returns: Floats) -> tuple[Stable, dict[str, Estimate], bool]:
+    """α, β, σ, δ of Nolan's parametrisation 0, with standard errors for independent returns, and whether it converged.
 
     α lies in [0.5, 2]; at α = 2 the law is N(δ, 2σ²) and β, which means nothing there, is 0. A parameter on its edge
     has no error (NaN).
@@ -38,7 +39,7 @@ def fit_stable(returns: Floats) -> tuple[Stable, dict[str, Estimate]]:
     centre, unit = float(np.median(returns)), spread_of(returns)
     y = (returns - centre) / unit
     point = _first_guess(y)
-    slopes, weights = np.empty(0), np.empty(0)
+    slopes, weights, last = np.empty(0), np.empty(0), np.empty(0)
     for _ in range(ROUNDS):
         grid: Floats = np.asarray(GRID / math.exp(point[2]), np.float64)
         seen = np.array([np.exp(1j * t * y).mean() for t in grid])
@@ -46,24 +47,26 @@ def fit_stable(returns: Floats) -> tuple[Stable, dict[str, Estimate]]:
         gap = _parts(seen - _characteristic(grid, point))
         move = np.linalg.solve(slopes.T @ weights @ slopes + 1e-9 * np.eye(4), slopes.T @ weights @ gap)
         after = _within(point + np.clip(move, -0.5, 0.5))
-        moved = float(np.abs(after - point).max())
-        point = after
-        if moved < ENOUGH:
+        point, last = after, after - point
+        if float(np.abs(last).max()) < ENOUGH:
             break
+    information = len(y) * slopes.T @ weights @ slopes
+    converged = float(last @ information @ last) < CLOSE**2
     alpha, beta = float(point[0]), float(point[1])
     if alpha > 2 - EDGE / 1000:
         alpha, beta = 2.0, 0.0
-    errors = np.sqrt(np.maximum(np.diag(np.linalg.pinv(slopes.T @ weights @ slopes)), 0.0) / len(y))
+    errors = np.sqrt(np.maximum(np.diag(np.linalg.pinv(information)), 0.0))
     edges = [alpha > 2 - EDGE, alpha > 2 - EDGE or abs(beta) > 1 - EDGE, False, False]
     errors = np.where(edges, math.nan, errors)
     sigma, delta = unit * math.exp(point[2]), centre + unit * float(point[3])
     law = Stable(alpha, beta, sigma, delta)
-    return law, {
+    parameters = {
         "alpha": Estimate(alpha, float(errors[0])),
         "beta": Estimate(beta, float(errors[1])),
         "sigma": Estimate(sigma, sigma * float(errors[2])),
         "delta": Estimate(delta, unit * float(errors[3])),
     }
+    return law, parameters, converged
 
 
 def _first_guess(y: Floats) -> Floats:
