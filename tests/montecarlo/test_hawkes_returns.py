@@ -54,6 +54,14 @@ def test_samples_have_the_share_and_the_clusters_of_the_data(planted: HawkesRetu
         assert runs[1] == pytest.approx(runs[0], rel=0.35)
 
 
+def test_a_shape_on_its_edge_has_no_error() -> None:
+    """Uniform excesses: ξ = −1 lies beyond −½."""
+    law, found = fit_pareto(np.random.default_rng(1).uniform(0, 0.01, 500), 0.02)
+    assert law.shape == pytest.approx(-0.5, abs=1e-6)
+    assert np.isnan(found.parameters["shape"].error)
+    assert found.parameters["scale"].error > 0
+
+
 def test_too_few_large_returns_are_refused() -> None:
     with pytest.raises(InputError, match="give 1000"):
         fit_hawkes_returns(np.random.default_rng(1).normal(size=900))

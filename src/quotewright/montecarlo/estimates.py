@@ -42,11 +42,15 @@ def maximise_likelihood(
     Statistics", 1998, ch. 3). They take the law as true and the observations as it says they are.
     """
 
+    best = -math.inf
+
     def with_hessian(point: Floats) -> Evaluation:
+        nonlocal best
         value, gradient = evaluate(point)
-        hessian = np.empty((len(point), len(point)))
-        if not math.isfinite(value):
-            return -math.inf, gradient, hessian
+        hessian = np.zeros((len(point), len(point)))
+        if not value > best:  # a step that is not taken: its curvature is not asked for
+            return (value if math.isfinite(value) else -math.inf), gradient, hessian
+        best = value
         for i in range(len(point)):
             move = np.zeros(len(point))
             move[i] = STEP
@@ -66,6 +70,7 @@ def maximise_likelihood(
     free = (np.abs(slopes) / size).max(axis=0) > EDGE  # a coordinate that has run off moves no parameter any more
     covariance = covariance_of(-top.hessian[np.ix_(free, free)])
     errors = np.sqrt(np.einsum("ij,jk,ik->i", slopes[:, free], covariance, slopes[:, free]))
+    errors[(np.abs(slopes[:, free]) / size).max(axis=1, initial=0.0) <= EDGE] = math.nan  # on an edge, not certain
     parameters = {
         name: Estimate(value, float(error)) for (name, value), error in zip(named.items(), errors, strict=True)
     }

@@ -16,6 +16,7 @@ from quotewright.montecarlo.numerics import Floats, scipy, spread_of
 
 MISSED = 1e-9  # mass of the Poisson law left out of the mixture
 MOST_JUMPS = 40  # in a step
+MOST_RATE = 5.0  # fitted jumps a step: the sum of more is as good as normal, and no data tell it from diffusion
 STARTS = (0.03, 0.15, 0.6)  # jumps a step
 
 
@@ -70,6 +71,7 @@ def fit_merton(returns: Floats) -> tuple[Merton, Likelihood]:
 
     The likelihood has no bound as σ → 0 on a value that repeats (Honoré 1998, "Pitfalls in estimating jump-diffusion
     models"); the starts keep away from there, and interpolated returns or ones rounded to a grid should be left out.
+    At most MOST_RATE jumps a step; a rate there has no error (NaN).
     """
     centre, unit = float(np.median(returns)), spread_of(returns)
     y = (returns - centre) / unit
@@ -79,7 +81,7 @@ def fit_merton(returns: Floats) -> tuple[Merton, Likelihood]:
         return {
             "mu": centre + unit * float(point[0]),
             "sigma": unit * math.exp(point[1]),
-            "jump_rate": math.exp(point[2]),
+            "jump_rate": _rate(float(point[2])),
             "jump_mean": unit * float(point[3]),
             "jump_deviation": unit * math.exp(point[4]),
         }
@@ -92,13 +94,19 @@ def fit_merton(returns: Floats) -> tuple[Merton, Likelihood]:
 
 def _start(rate: float, variance: float) -> Floats:
     """A diffusion of most of the middle's width, and jumps that make up the rest of the variance."""
-    return np.array([0.0, math.log(0.8), math.log(rate), 0.0, 0.5 * math.log(max(variance - 0.64, 0.2) / rate)])
+    odds = math.log(rate / (MOST_RATE - rate))
+    return np.array([0.0, math.log(0.8), odds, 0.0, 0.5 * math.log(max(variance - 0.64, 0.2) / rate)])
+
+
+def _rate(coordinate: float) -> float:
+    """From any number into (0, MOST_RATE]."""
+    return MOST_RATE / (1 + math.exp(-max(coordinate, -700.0)))
 
 
 def _log_likelihood(y: Floats, point: Floats) -> tuple[float, Floats]:
-    """ln L and its gradient in μ, ln σ, ln λ, m, ln s."""
+    """ln L and its gradient in μ, ln σ, logit(λ/MOST_RATE), m, ln s."""
     mu, m = float(point[0]), float(point[3])
-    sigma2, rate, s2 = math.exp(2 * point[1]), math.exp(min(float(point[2]), 5.0)), math.exp(2 * point[4])
+    sigma2, rate, s2 = math.exp(2 * point[1]), _rate(float(point[2])), math.exp(2 * point[4])
     k = _counts(rate)
     variance = (sigma2 + k * s2)[:, None]
     away = y - mu - (k * m)[:, None]
@@ -113,7 +121,7 @@ def _log_likelihood(y: Floats, point: Floats) -> tuple[float, Floats]:
         [
             pull.sum(),
             2 * sigma2 * by_variance.sum(),
-            (chance * (k - rate)[:, None]).sum(),
+            (1 - rate / MOST_RATE) * (chance * (k - rate)[:, None]).sum(),
             (pull * k[:, None]).sum(),
             2 * s2 * (by_variance * k[:, None]).sum(),
         ]
