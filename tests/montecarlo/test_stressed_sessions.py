@@ -215,6 +215,15 @@ def test_a_slope_goes_all_the_way() -> None:
     assert min(moves.values()) == -80
 
 
+@pytest.mark.parametrize(("fall", "hold", "back"), [(2.0, 0.0, 4.0), (0.0, 3.0, 4.0), (0.0, 0.0, 4.0), (2.0, 3.0, 0.0)])
+def test_a_crash_may_take_no_time(fall: float, hold: float, back: float) -> None:
+    stages = flash_crash(10.0, fall_bp=80, fall=fall, hold=hold, back=back, recovered=0.75).stages
+    at = {round(stage.at, 6): stage.move_bp for stage in stages}
+    assert len(at) == len(stages)
+    assert at[10.0 + fall] == -80
+    assert at[10.0 + fall + hold + back] == pytest.approx(-20)
+
+
 @pytest.mark.parametrize(
     ("make", "match"),
     [

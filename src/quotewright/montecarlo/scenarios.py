@@ -96,7 +96,7 @@ def flash_crash(
     bottom, end = start + fall + hold, start + fall + hold + back
     stages = (
         *_slope(start, start + fall, 0.0, -fall_bp, keep),
-        *_slope(bottom, end, -fall_bp, -fall_bp * (1 - recovered), keep),
+        *_slope(bottom, end, -fall_bp, -fall_bp * (1 - recovered), keep)[0 if hold > 0 else 1 :],
         Stage(end + STEP, -fall_bp * (1 - recovered)),
     )
     return Scenario("flash crash", f"−{fall_bp:g} bp in {fall:g} s, {keep:.0%} of the book, partly back", stages)
@@ -150,7 +150,9 @@ def library(seconds: float) -> tuple[Scenario, ...]:
 
 
 def _slope(start: float, end: float, first: float, last: float, keep: float) -> tuple[Stage, ...]:
-    """From one move to another in steps; the first step is taken at `start`."""
+    """From one move to another in steps; the first step is taken at `start`. At once where no time is given."""
+    if start == end:
+        return (Stage(end, last, keep),)
     steps = max(round((end - start) / STEP), 1)
     return tuple(
         Stage(start + (end - start) * i / steps, first + (last - first) * i / steps, keep) for i in range(steps + 1)
