@@ -189,6 +189,16 @@ def test_regimes_know_nothing_of_their_own_bar() -> None:
     assert changes.max() == pytest.approx(100 * abs(shift), abs=0.011)
 
 
+def test_one_feature_may_be_a_vector() -> None:
+    returns, _, model = case()
+    x = model.x[:, 0]
+    one = ModelUse(lambda z: z[:, 0], x, ("signal",), np.sign, x[:300])
+    column = ModelUse(one.predict, x[:, None], one.names, one.rule, x[:300, None])
+    assert what_would_break(returns, np.sign(x), cost=0.0, model=one) == what_would_break(
+        returns, np.sign(x), cost=0.0, model=column
+    )
+
+
 def test_lines_of_the_report_tell_severity_and_name() -> None:
     returns, held, model = case()
     findings = what_would_break(returns, held, cost=0.001, model=model)

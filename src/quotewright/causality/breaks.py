@@ -202,7 +202,8 @@ def _features(r: Floats, held: Floats, cost: float, model: ModelUse, top: int, b
 def _drift(model: ModelUse) -> list[Finding]:
     if model.train is None:
         return []
-    train, now = table("train", model.train, width=model.x.shape[1], fewest=20), table("x", model.x)
+    now = table("x", model.x)
+    train = table("train", model.train, width=now.shape[1], fewest=20)
     found = [population_stability(train[:, k], now[:, k]) for k in range(now.shape[1])]
     psi = np.array([each.psi for each in found])
     shifted = [k for k, each in enumerate(found) if each.psi > max(SHIFTED, each.chance)]
