@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +46,20 @@ def test_every_example_is_here() -> None:
 
 
 @pytest.mark.parametrize("name", PRINTED)
-def test_the_example_runs(name: str, tmp_path: Path) -> None:
+def test_the_example_runs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the main program of this process: a process of its own would start and load compiled code anew each time."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(EXAMPLES / name), str(tmp_path / "out")])
+    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    printed = capsys.readouterr().out
+    for part in PRINTED[name]:
+        assert part in printed
+
+
+def test_the_first_example_runs_as_a_process(tmp_path: Path) -> None:
+    name = "01_replay_from_python.py"
     command = [sys.executable, str(EXAMPLES / name), str(tmp_path / "out")]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr

@@ -159,21 +159,29 @@ def test_quotes_are_pulled_on_a_gap_and_nothing_is_placed_until_a_snapshot(marke
     assert (pulled["ts"] == invalid[0]["ts"]).all(), "at once, not at the next timer"
 
 
-def test_interpreted_and_compiled_journals_are_the_same(market: Store, tmp_path: Path) -> None:
-    script = (
-        "import sys; from pathlib import Path\n"
-        "from quotewright.sessions.agents import AgentSpec\n"
-        "from quotewright.sessions.replay import ReplaySpec, replay\n"
-        "from quotewright.sessions.synthetic import make_market\n"
-        "from quotewright.storage.store import Store\n"
-        "out = Path(sys.argv[1]); name = make_market(out / 'store', 'turbulent', 4, 3)\n"
-        "tight = AgentSpec('t', 'symmetric', {'half_spread': 0.02})\n"
-        "agents = [tight, AgentSpec('l', 'ladder', {'half_spread': 0.05})]\n"
-        "replay([Store(out / 'store').dataset(name)], ReplaySpec(agents, mark_interval_ns=200_000_000), out)\n"
-    )
-    for name, disabled in (("compiled", "0"), ("interpreted", "1")):
-        environment = {**os.environ, "NUMBA_DISABLE_JIT": disabled}
-        subprocess.run([sys.executable, "-c", script, str(tmp_path / name)], check=True, env=environment, timeout=280)
+def _short_run(folder: Path, out: Path) -> None:
+    agents = [AgentSpec("t", "symmetric", {"half_spread": 0.02}), AgentSpec("l", "ladder", {"half_spread": 0.05})]
+    replay([Store(folder).dataset(MARKET)], ReplaySpec(agents, mark_interval_ns=200_000_000), out)
+
+
+INTERPRETER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import numba
+from test_replay_session import _short_run
+assert numba.config.DISABLE_JIT
+_short_run(Path(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+
+def test_interpreted_and_compiled_journals_are_the_same(tmp_path: Path) -> None:
+    """Of one market: that an interpreted market is the compiled one is held elsewhere, and its warm-up takes longer."""
+    make_market(tmp_path / "store", "turbulent", 4, 3)
+    _short_run(tmp_path / "store", tmp_path / "compiled")
+    words = [str(Path(__file__).parent), str(tmp_path / "store"), str(tmp_path / "interpreted")]
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    subprocess.run([sys.executable, "-c", INTERPRETER, *words], check=True, env=environment, timeout=280)
     first = read_journal(tmp_path / "compiled/journal.parquet")
     second = read_journal(tmp_path / "interpreted/journal.parquet")
     assert (first["kind"] == Record.FILL).any()

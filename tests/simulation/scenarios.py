@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from reference_matcher import run_reference
@@ -59,6 +61,9 @@ FIELDS: dict[Record, tuple[str, ...]] = {
     Record.BOOK_VALID: ("exch_ts",),
 }  # fmt: skip
 
+JOURNAL_ROWS = 16
+RECORD_OF = cache(Instrument.to_record)
+
 MESSAGE = np.dtype([(name, "i8") for name in Message._fields])
 
 
@@ -74,8 +79,12 @@ class Scenario:
     power: float = 2.0
     response_latency: int = 0
 
-    def events(self, clock: str) -> Any:
-        """EVENT rows ordered by `clock`, "exch_ts" or "local_ts"; ties as in `updates`."""
+    @cached_property
+    def events(self) -> tuple[Any, Any]:
+        """EVENT rows by venue time and by home time, ties as in `updates`; made once, as both venues read them."""
+        return self._events("exch_ts"), self._events("local_ts")
+
+    def _events(self, clock: str) -> Any:
         updates = sorted(self.updates, key=lambda update: getattr(update, clock))
         return np.array(
             [
@@ -91,13 +100,13 @@ class Scenario:
         """Call `matcher`, which has the signature of run_reference."""
         sent = sorted(self.messages, key=lambda message: message.ts)
         messages = np.zeros(len(sent), dtype=message_dtype)
-        for i, message in enumerate(sent):
-            for name, value in zip(Message._fields, message, strict=True):
-                messages[name][i] = value
+        for name, values in zip(Message._fields, zip(*sent, strict=True), strict=False):  # no values: none was sent
+            messages[name] = values
+        exch, local = self.events
         return matcher(
             [INSTRUMENTS[name] for name in self.instruments],
-            self.events("exch_ts"),
-            self.events("local_ts"),
+            exch.copy(),
+            local.copy(),
             messages,
             self.worlds,
             queue_model=self.queue_model,
@@ -115,7 +124,10 @@ def by_compiled(scenario: Scenario) -> Result:
     """The scenario's outcome by the compiled venue, in the reference's form."""
     from quotewright.simulation import script
 
-    outcome = scenario.run(script.run_script, script.MESSAGE)
+    # A journal that scenarios fill, so that it is emptied half-way; and an instrument's record is worked out once.
+    small = patch.object(script, "new_state", partial(script.new_state, journal_rows=JOURNAL_ROWS))
+    with small, patch.object(Instrument, "to_record", RECORD_OF):
+        outcome = scenario.run(script.run_script, script.MESSAGE)
     entries = entries_of(outcome.journal)
     names = outcome.resting.dtype.names
     resting = [Resting(**dict(zip(names, row, strict=True))) for row in outcome.resting.tolist()]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,10 +24,29 @@ INTERPRETER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import numba
+from quotewright.market import levels
+# A book's far table is walked whole when its window moves: a second for each walk of 131,072 slots in plain Python.
+levels.FAR = 1_024
+levels.FAR_MOST = levels.FAR * 9 // 10
 from test_reference_agreement import assert_agreement
 assert numba.config.DISABLE_JIT
 assert_agreement(range(int(sys.argv[2])))
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lazy_zeros() -> Iterator[None]:
+    """Zeroed arrays cost what is touched of them, not their size: of a scenario's 50 MB hardly anything is.
+
+    glibc takes freed memory for them, which it must fill with zeros, once it has seen large arrays go.
+    """
+    threshold, first, most = -3, 1 << 20, 32 << 20  # M_MMAP_THRESHOLD; where it would have risen to by itself
+    tune = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if tune is not None:
+        tune(threshold, first)
+    yield
+    if tune is not None:
+        tune(threshold, most)
 
 
 def told_difference(scenario: Scenario) -> str:
