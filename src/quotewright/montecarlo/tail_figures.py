@@ -100,8 +100,8 @@ def measures_of(law: Marginal, tail_index: float, by: Yardstick, sampled: Floats
 def expected_shortfall(law: Marginal, tail_index: float, level: float, side: str) -> float:
     """−(1/p)∫₀ᵖ q(u) du, infinite for a tail index of 1 or less (but for a bootstrap, which ends at what was seen).
 
-    C. Acerbi & D. Tasche (2002), J. Banking & Finance 26, proposition 3.2; by Gauss & Legendre's rule in s, u = p·s⁸, to
-    take the edge off q at 0.
+    C. Acerbi & D. Tasche (2002), J. Banking & Finance 26, proposition 3.2; by Gauss & Legendre's rule in s, u = p·s⁸,
+    to take the edge off q at 0.
     """
     if tail_index <= 1 and not isinstance(law, Bootstrap):
         return math.inf
