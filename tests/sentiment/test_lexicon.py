@@ -64,6 +64,8 @@ def test_the_score_by_hand() -> None:
         ("not good", -1.0),
         ("not at all good", -1.0),
         ("not one of those good", 2.0),  # out of reach
+        ("not 1.5% good", -1.0),  # the point of a number ends no clause
+        ("not by $60,000.50. good", 2.0),
         ("not, good", 2.0),  # another clause
         ("not this but good", 2.0),
         ("isn't good", -1.0),

@@ -19,7 +19,7 @@ HEAVIEST = 3.0
 SHRINKAGE = 1.0  # weight of the doubt: a text with one mild word says less than one with five
 ADDRESSES = re.compile(r"https?://\S+|www\.\S+|@\w+")
 POSSESSIVE = re.compile(r"'s\b")
-TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[.,;:!?…\n]|[\u2600-\u27bf\U0001f300-\U0001faff]")
+TOKEN = re.compile(r"\d+(?:[.,:]\d+)+|[^\W_]+(?:'[^\W_]+)*|[.,;:!?…\n]|[\u2600-\u27bf\U0001f300-\U0001faff]")
 CLAUSE_ENDS = frozenset(".,;:!?…\n") | {"but", "however", "although", "though"}
 INTENSIFIER_REACH = 2
 
@@ -57,7 +57,7 @@ class Lexicon:
     def identity(self) -> str:
         """sha256 of the lexicon and of the version of these rules."""
         meaning = sorted(self.weights.items()), sorted(self.negators), sorted(self.intensifiers.items())
-        rules = "rules 1", self.negation_reach, self.negation_share, SHRINKAGE, INTENSIFIER_REACH
+        rules = "rules 2", self.negation_reach, self.negation_share, SHRINKAGE, INTENSIFIER_REACH
         return hashlib.sha256(repr((rules, meaning)).encode()).hexdigest()
 
     @cached_property
