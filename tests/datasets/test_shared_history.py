@@ -367,6 +367,15 @@ def test_descriptions_say_what_is_wrong_with_them() -> None:
         parse_descriptions(one + 'delays={y="1d"}\n')["x"].columns()
 
 
+def test_a_column_has_one_type_and_one_name(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("t,close,c\n2020-01-01,1,2\n")
+    base: dict[str, Any] = {"path": "x.csv", "name": "x", "kind": "bars", "stamp": "t", "licence": "l"}
+    with pytest.raises(InputError, match="two types"):
+        read_dataset(tmp_path, Description(**base, floats={"close": "USD"}, integers={"close": "count"}))
+    with pytest.raises(InputError, match="one name"):
+        read_dataset(tmp_path, Description(**base, floats={"close": "USD"}, rename={"c": "close"}))
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a file"):
         read_dataset(tmp_path, Description(path="none.csv", name="x", kind="bars", stamp="t", licence="l"))

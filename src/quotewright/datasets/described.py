@@ -75,7 +75,12 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             ("integer", self.integers),
             ("flag", self.flags),
         )
-        named = {name for _, units in groups for name in units}
+        every = [name for _, units in groups for name in units]
+        named = set(every)
+        if len(named) < len(every):
+            raise InputError(
+                self.name, sorted(name for name in named if every.count(name) > 1), "has two types: give one"
+            )
         for field in ("delays", "bounds"):
             stray = set(getattr(self, field)) - named
             if stray:
@@ -115,7 +120,11 @@ def read_dataset(folder: Path, description: Description) -> Dataset:
     if not path.is_file():
         raise InputError("path", str(path), "is not a file; give the folder that holds the described files")
     raw, source = _read(path)
-    raw = raw.rename({old: new for old, new in description.rename.items() if old in raw.columns})
+    renamed = {old: new for old, new in description.rename.items() if old in raw.columns}
+    shown = [renamed.get(name, name) for name in raw.columns]
+    if len(set(shown)) < len(shown):
+        raise InputError("rename", renamed, f"gives two columns one name; the file has {', '.join(raw.columns)}")
+    raw = raw.rename(renamed)
     columns = description.columns()
     needed = [description.stamp, *description.only, *(column.name for column in columns)]
     needed += [description.known] if description.known else []
@@ -204,7 +213,7 @@ def _clock(stamps: pl.Series, where: str) -> pl.Series:
     empty = stamps.is_null().arg_true()
     if len(empty):
         raise DataError(f"{where}: {stamps.name} in row {int(empty[0]) + 1:,} is empty; {len(empty):,} such cells")
-    if stamps.dtype.is_temporal():
+    if stamps.dtype.is_temporal() and stamps.dtype != pl.Time:
         return stamps.cast(pl.Datetime("ns")).cast(pl.Int64)
     distinct = stamps.unique()
     try:
