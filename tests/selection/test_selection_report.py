@@ -17,7 +17,7 @@ from quotewright.selection.report import feature_report
 
 NAMES = ("signal", "copy", "fades", "walk", "noise", "constant", "unknown")
 N, TRAIN = 900, 500
-SETTINGS: Any = {"draws": 19, "block_rows": 60, "bound": 0.3}
+SETTINGS: Any = {"draws": 19, "neighbours": 6, "block_rows": 60, "bound": 0.3}
 
 
 def planted(seed: int = 2) -> dict[str, Any]:
@@ -140,7 +140,9 @@ def test_real_days_run_through(shared_data: Path) -> None:
     names = ("bollinger_width_21", "log_return_1", "volatility_14", "volatility_21", "bollinger_middle_7")
     size = np.append(np.abs(np.diff(np.log(bars["close"]))), math.nan)  # of the next day's move
     first = times < np.datetime64("2023-02-01", "ns").astype(np.int64)
-    report = feature_report(compute(bars, names), names, size, times, times + 86_400 * 10**9, first, draws=19)
+    report = feature_report(
+        compute(bars, names), names, size, times, times + 86_400 * 10**9, first, draws=19, neighbours=8
+    )
     assert report.rows_left_out == 22  # windows fill; the last day has no next
     assert (report.training, report.later) == (1836, 1029)
     assert report.row("bollinger_middle_7").stationarity.wanders
