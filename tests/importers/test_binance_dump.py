@@ -120,6 +120,7 @@ def test_klines_are_prints_from_bars_at_their_close(tmp_path: Path) -> None:
         ("4300000009,1,1,1,1000,True,True", "time goes back; the recording is not in order"),
         (f"8x,1,1,1,{MS}900,True,True", "id is not a whole number"),
         (f"4300000009,1,1,1,{MS}900000,True,True", "time is neither milliseconds nor microseconds since 1970"),
+        ("4300000009,1,1,1,17356879600011000,True,True", "time does not fit 64 bits"),
         ("8,1,1", "the row has not as many cells as the header"),
     ],
 )

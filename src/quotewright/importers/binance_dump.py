@@ -136,4 +136,4 @@ def _nanoseconds(text: str) -> int:
     time = whole_number(text, "time")
     if time >= _NO_TIME_FROM:
         raise ParseError("time", text, "is neither milliseconds nor microseconds since 1970")
-    return time * (1_000 if time >= _MICROSECONDS_FROM else 1_000_000)
+    return whole_number(text, "time", 1_000 if time >= _MICROSECONDS_FROM else 1_000_000)

@@ -113,10 +113,12 @@ def _deliver(wired: Wired, answers: npt.NDArray[Any]) -> None:
 
 
 def _compare(known: npt.NDArray[Any], repeated: npt.NDArray[Any]) -> None:
-    for number in range(min(len(known), len(repeated))):
-        if known[number] != repeated[number]:
-            differing = [name for name in JOURNAL.names or () if known[number][name] != repeated[number][name]]
-            kind = Record(int(known[number]["kind"])).name
-            raise HaltError(f"record {number} ({kind}) differs in {', '.join(differing)}: the step is not repeatable")
+    shared = min(len(known), len(repeated))
+    apart = np.flatnonzero(known[:shared] != repeated[:shared])
+    if len(apart):
+        number = int(apart[0])
+        differing = [name for name in JOURNAL.names or () if known[number][name] != repeated[number][name]]
+        kind = Record(int(known[number]["kind"])).name
+        raise HaltError(f"record {number} ({kind}) differs in {', '.join(differing)}: the step is not repeatable")
     if len(known) != len(repeated):
         raise HaltError(f"the journal has {len(known)} records, its repetition {len(repeated)}")
