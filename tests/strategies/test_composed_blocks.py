@@ -189,12 +189,23 @@ def test_fair_price_blends_what_is_known_within_its_reach() -> None:
 def test_signals_are_bounded_one_by_one_and_together() -> None:
     shift = plain(skew.signal_skew)
     weights = np.array([1.0, 2.0, 0.0, 0.0, 3.0])
-    assert shift(features(), weights, 10.0) == 0.0
-    assert shift(features(QUEUE_IMBALANCE=0.5, SKEW=-0.25), weights, 10.0) == 0.0
-    assert shift(features(ORDER_FLOW=skew.USUAL_FLOW), weights, 10.0) == pytest.approx(3 * math.tanh(1))
-    assert shift(features(QUEUE_IMBALANCE=99.0), weights, 10.0) == 1.0
-    assert shift(features(QUEUE_IMBALANCE=1.0, SKEW=1.0, ORDER_FLOW=1e9), weights, 4.0) == 4.0
+    assert shift(features(), weights, 0.0, 10.0) == 0.0
+    assert shift(features(QUEUE_IMBALANCE=0.5, SKEW=-0.25), weights, 0.0, 10.0) == 0.0
+    assert shift(features(ORDER_FLOW=skew.USUAL_FLOW), weights, 0.0, 10.0) == pytest.approx(3 * math.tanh(1))
+    assert shift(features(QUEUE_IMBALANCE=99.0), weights, 0.0, 10.0) == 1.0
+    assert shift(features(QUEUE_IMBALANCE=1.0, SKEW=1.0, ORDER_FLOW=1e9), weights, 0.0, 4.0) == 4.0
+    assert shift(features(QUEUE_IMBALANCE=0.5), weights, -2.0, 10.0) == -1.5
+    assert shift(features(), weights, -1e9, 4.0) == -4.0
     assert plain(skew.inventory_skew)(3.0, 1.0, 0.5) == -1.0
+
+
+def test_a_model_and_a_view_that_are_not_known_count_nothing() -> None:
+    modelled, wanted = plain(skew.modelled_skew), plain(skew.wanted_inventory)
+    assert modelled(0.75, 0.5, 8.0) == 2.0
+    assert [modelled(answer, 0.5, 8.0) for answer in (NAN, math.inf, 0.5)] == [0.0, 0.0, 0.0]
+    assert wanted(1.0, -2.0, 1.5, 10.0) == -2.0
+    assert [wanted(1.0, view, 1.5, 10.0) for view in (NAN, math.inf)] == [1.0, 1.0]
+    assert [wanted(1.0, view, 1.5, 10.0) for view in (99.0, -99.0)] == [10.0, -10.0]
 
 
 def test_size_shrinks_with_doubt_depth_and_chance() -> None:
