@@ -78,6 +78,13 @@ def _btc_daily(asked: Asked) -> dict[str, Any]:
     return study
 
 
+def _tick_signal(asked: Asked) -> dict[str, Any]:
+    """One model a recording: its intervals come from the recording drawn again, so seeds make no difference."""
+    from quotewright.studies.tick_signals import run_tick_signals
+
+    return run_tick_signals(asked.data, asked.out, progress=asked.progress)
+
+
 def _owner_labels(asked: Asked) -> dict[str, Any]:
     """Every seed draws other addresses and folds; one after another, in this process."""
     from quotewright.chain.label_study import study_labels
@@ -165,5 +172,8 @@ _SCORES = ("accuracy", "balanced_accuracy", "macro_f1")
 
 STUDIES: dict[str, NamedStudy] = {
     "btc-daily-41": NamedStudy("41 models on daily BTC, every figure after fees, ranks with intervals", _btc_daily),
+    "tick-signal": NamedStudy(
+        "a compiled signal in the composed quoter, on recorded books, against none", _tick_signal
+    ),
     "owner-labels": NamedStudy("kinds of owners from their addresses, scored on owners held out", _owner_labels),
 }
