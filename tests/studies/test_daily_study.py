@@ -77,7 +77,7 @@ def test_a_stopped_run_goes_on_to_the_same_table(
     plain = daily_study.fit_daily
     monkeypatch.setattr(daily_study, "fit_daily", lambda *a: (fitted.append(a[1]), plain(*a))[1])
     again = run_daily(shared_data, tmp_path / "b", spec, engine=Engine(1))
-    assert len(fitted) == heard_total(whole) - 2
+    assert len(fitted) == sum(len(daily_study._seeds(name, 2)) for name in QUICK) - 2
     assert _timeless(again) == _timeless(whole)
     assert json.loads((tmp_path / "b/study.json").read_text())["models"] == again["models"]
     assert {phase: again["verdicts"][phase]["trials"] for phase in PHASES} == dict.fromkeys(PHASES, heard_total(whole))
@@ -86,6 +86,15 @@ def test_a_stopped_run_goes_on_to_the_same_table(
 
 def heard_total(study: dict) -> int:  # type: ignore[type-arg]
     return sum(model["seeds"] for model in study["models"])
+
+
+def test_a_seed_that_changes_nothing_is_no_trial(shared_data: Path, tmp_path: Path) -> None:
+    """LogisticRegression takes a random state and does not use it; a tree does, to order splits that are equal."""
+    study = run_daily(shared_data, tmp_path, DailySpec(seeds=3, models=QUICK), engine=Engine(1))
+    seeds = {model["name"]: model["seeds"] for model in study["models"]}
+    assert seeds["Ridge:regressor"] == seeds["LogisticRegression:classifier"] == 1
+    assert seeds["DecisionTree:regressor"] == 3
+    assert study["verdicts"]["backtest"]["trials"] == 5
 
 
 def _timeless(study: dict) -> dict:  # type: ignore[type-arg]

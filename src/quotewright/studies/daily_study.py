@@ -88,7 +88,9 @@ def run_daily(
     done = all_parts(work, tasks, out / "parts", facts, engine=engine, progress=progress)
     by_model: dict[str, list[dict[str, Any]]] = {}
     for task, result in zip(tasks, done, strict=True):
-        by_model.setdefault(task["model"], []).append({"seed": task["seed"], **result})
+        runs = by_model.setdefault(task["model"], [])
+        if all(result["returns"] != run["returns"] for run in runs):  # else the seed made no difference: no trial
+            runs.append({"seed": task["seed"], **result})
     study = _document(table, spec, by_model)
     study["verdicts"] = _verdicts(registry or out / "registry", table.dataset, by_model)
     replace_file(out / "study.json", json.dumps(study, indent=1).encode())
