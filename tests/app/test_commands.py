@@ -29,7 +29,7 @@ def test_the_commands_are_those_promised() -> None:
         *(f"data {name}" for name in ("import", "list", "verify", "unpack", "book", "export")),
         *(f"features {name}" for name in ("list", "fit")),
         *(f"research {name}" for name in ("train", "validate", "tune", "study", "features", "explain", "audit")),
-        *(f"research {name}" for name in ("montecarlo", "compare", "models", "diff")),
+        *(f"research {name}" for name in ("montecarlo", "compare", "models", "diff", "datasets")),
     }
 
 

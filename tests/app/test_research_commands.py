@@ -193,3 +193,16 @@ def test_help_brings_no_learning_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert "heavy []" in done.stderr
+
+
+def test_published_files_become_checked_datasets(shared_data: Path, tmp_path: Path, monkeypatch: Any, cli: Any) -> None:
+    monkeypatch.delenv("QUOTEWRIGHT_DATA", raising=False)
+    known = {"fear-greed-1d", "btcusd-1d-merged"}
+    taken = cli("research", "datasets", *known, "--data", shared_data, "--out", tmp_path, "--json").json()
+    assert {one["reference"].partition("@")[0] for one in taken} == known
+    assert all(one["findings"] for one in taken)
+    assert cli("research", "datasets", "--out", tmp_path, "--json").json() == taken
+    one = taken[0]
+    shown = cli("research", "datasets", one["reference"], "--out", tmp_path).out
+    assert one["findings"][0]["check"] in shown
+    assert "is not a published file" in cli("research", "datasets", "no", "--data", shared_data, "--out", tmp_path).err

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from quotewright.app import research_looks, research_registry
+from quotewright.app import research_datasets, research_looks, research_registry
 from quotewright.app.output import emit, err, out, progress_bar
 
 app = typer.Typer(help="From data to a model that may touch money.", no_args_is_help=True)
@@ -188,5 +188,6 @@ def _study_lines(study: dict[str, Any]) -> list[str]:
     ]
 
 
+research_datasets.register(app)
 research_looks.register(app)
 research_registry.register(app)
