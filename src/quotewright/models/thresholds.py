@@ -25,7 +25,8 @@ def last_rounded_up_to(thresholds: Floats) -> Floats:
 
 def last_rounded_below(thresholds: Singles) -> Floats:
     """For splits `float32(x) < t`, t single (XGBoost): the largest double x that goes left."""
-    return _end_of(np.nextafter(thresholds, np.float32(-np.inf)))
+    with np.errstate(over="ignore"):  # below the least single lies −∞, which is meant
+        return _end_of(np.nextafter(thresholds, np.float32(-np.inf)))
 
 
 def _end_of(singles: Singles) -> Floats:
