@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from quotewright.causality.breaks import FEWEST, Finding, ModelUse, what_would_break
 from quotewright.causality.effect_curves import Dependence, LocalEffects, local_effects, partial_dependence
-from quotewright.causality.figures import draw_effect, draw_findings, draw_importance, draw_shapley
+from quotewright.causality.figures import draw_effect, draw_importance, draw_shapley
 from quotewright.causality.permutation import Importance, permutation_importance
 from quotewright.causality.shapley import Shapley, shapley
 from quotewright.lineage.documents import plain
@@ -144,9 +144,9 @@ def write_explanation_page(found: Explanation, path: Path) -> None:
     """Write the page of an explanation: what would break it first."""
     blocks: list[Figure | Table | Notes] = []
     if found.breaks:
-        rows = [(each.severity, each.name, each.sentence) for each in found.breaks]
-        blocks.append(Table("What would break this, the gravest first.", ("severity", "of", "finding"), rows))
-        blocks.append(_figure("The same as figures.", draw_findings(found.breaks)))
+        rows = [(each.severity, each.name, f"{each.figure:.4g} {each.unit}", each.sentence) for each in found.breaks]
+        headers = ("severity", "of", "figure", "finding")
+        blocks.append(Table("What would break this, the gravest first.", headers, rows, frozenset({2})))
     else:
         blocks.append(Notes("What would break this", [found.why_no_breaks]))
     blocks.append(

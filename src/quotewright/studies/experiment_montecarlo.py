@@ -66,7 +66,11 @@ def tails(
     """
     prices = np.asarray(closes, np.float64)
     if prices.ndim != 1 or len(prices) <= FEWEST:
-        raise InputError("closes", prices.shape, f"give more than {FEWEST} in one row")
+        raise InputError(
+            "closes",
+            prices.shape,
+            f"give more than {FEWEST} closes, one column: laws are fitted to one part and judged on the next",
+        )
     if not (np.isfinite(prices) & (prices > 0)).all():
         raise InputError("closes", "values", "must be above 0 and finite: leave out bars without a close")
     for law in laws:

@@ -56,7 +56,7 @@ def findings(document: Mapping[str, Any]) -> list[str]:
         if verdict is not None:
             outcome = "more than luck" if verdict["convincing"] else "no more than luck explains"
             said.append(
-                f"{TITLES[stage].capitalize()}: the best of {verdict['trials']} trials on these bars "
+                f"{TITLES[stage].capitalize()}: the best of {verdict['trials']} trial(s) on these bars "
                 f"({verdict['best'].partition(' ')[0]}) has a Sharpe ratio of {verdict['sharpe_per_bar']:.4f} a bar; "
                 f"the best of as many without skill would have {verdict['expected_of_luck']:.4f}. Deflated Sharpe "
                 f"{verdict['deflated']:.2f}: {outcome}."
