@@ -178,17 +178,17 @@ def test_errors_of_workers_are_raised_as_what_they_were(swept_store: Store) -> N
     killed = KilledWorker("sweep-1", SimpleNamespace(address="tcp://10.0.0.9:1"), 3)  # pyright: ignore
     engine = DaskCluster(datasets(swept_store), swept_store.path, "")
     with pytest.raises(HaltError, match="kept"):
-        engine._gathered(_Future(killed))
+        engine._cluster.gathered(_Future(killed))
     for lost in (FutureCancelledError("sweep-1", "scheduler-connection-lost"), CommClosedError("closed")):
         with pytest.raises(HaltError, match="same command"):
-            engine._gathered(_Future(lost))  # pyright: ignore
-        engine._let_go(_LostClient(lost), [])  # it does not hide what was lost
+            engine._cluster.gathered(_Future(lost))  # pyright: ignore
+        engine._cluster.let_go(_LostClient(lost), [])  # it does not hide what was lost
     with pytest.raises(FileNotFoundError):
-        engine._gathered(_Future(FileNotFoundError("of a worker")))  # not the scheduler's end
+        engine._cluster.gathered(_Future(FileNotFoundError("of a worker")))  # not the scheduler's end
 
 
 def test_a_scheduler_that_is_not_there_is_an_input_error(swept_store: Store, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("quotewright.sessions.sweep_dask.PATIENCE", 1)
+    monkeypatch.setattr("quotewright.sessions.cluster.PATIENCE", 1)
     for address in ("tcp://127.0.0.1:1", "nonsense://x"):
         with pytest.raises(InputError, match="cannot be reached"):
             sweep(plan_of(swept_store, 2), tmp_path, DaskCluster(datasets(swept_store), swept_store.path, address))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from quotewright.domain.errors import HaltError, InputError
-from quotewright.studies import parts
+from quotewright.sessions import cluster
 from quotewright.studies.parts import Engine, all_parts
 
 TASKS = [{"number": number} for number in range(12)]
@@ -107,7 +107,7 @@ def test_what_a_part_refuses_is_told_as_it_was(work: Any, tmp_path: Path) -> Non
 
 
 def test_what_makes_no_sense_is_refused(work: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "PATIENCE", 1)
+    monkeypatch.setattr(cluster, "PATIENCE", 1)
     with pytest.raises(InputError, match="workers"):
         Engine(-1)
     with pytest.raises(InputError, match="cannot be reached"):

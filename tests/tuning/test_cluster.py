@@ -110,7 +110,7 @@ def test_a_worker_with_other_code_refuses(cluster: Cluster, tmp_path: Path, monk
 
 
 def test_a_scheduler_that_is_not_there_is_an_input_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quotewright.tuning.workers.PATIENCE", 1)
+    monkeypatch.setattr("quotewright.sessions.cluster.PATIENCE", 1)
     job = Job(lambda params, fold: {"loss": 0.0}, list(FOLDS), search_of())
     for address in ("tcp://127.0.0.1:1", "nonsense://x"):
         with pytest.raises(InputError, match="cannot be reached"), DaskWorkers(address).at(job):

@@ -6,20 +6,17 @@ with other code than the plan says. A worker that dies costs its chunk, which an
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from quotewright.domain.errors import DataError, HaltError, InputError, MissingExtraError, QuotewrightError
+from quotewright.domain.errors import DataError, HaltError, InputError, QuotewrightError
+from quotewright.sessions.cluster import Cluster
 from quotewright.sessions.sweep_chunk import run_chunk
 from quotewright.sessions.sweep_plan import Chunk, Plan, Work, deciding_code, latency_hash, source_hash
 from quotewright.storage.store import Dataset, Store
-
-PATIENCE = 30  # seconds to wait for the scheduler, and for a first worker
 
 
 @dataclass(frozen=True)
@@ -51,10 +48,9 @@ class DaskCluster:
     """
 
     def __init__(self, datasets: Sequence[Dataset], store: Path, address: str) -> None:
-        self._distributed = _distributed()
+        self._cluster = Cluster(address)
         self._datasets = datasets
         self._store = store.resolve()
-        self._address = address
 
     def run(
         self,
@@ -71,51 +67,21 @@ class DaskCluster:
         """
         if told is not None:
             told("every worker")
-        with self._connected() as client:
+        with self._cluster.connected() as client:
             coming: dict[Any, Chunk] = {}
             for chunk in chunks:
                 key = f"sweep-{plan.hash[:16]}-{chunk.number}"
                 coming[client.submit(run_task, self._task(plan, chunk), key=key, pure=False)] = chunk
             try:
-                for future in self._distributed.as_completed(list(coming), loop=client.loop):
+                for future in self._cluster.distributed.as_completed(list(coming), loop=client.loop):
                     chunk = coming[future]
-                    table = _checked(self._gathered(future))
+                    table = _checked(self._cluster.gathered(future))
                     on_rows(self._datasets[chunk.dataset].rows * (chunk.last - chunk.first))
                     yield chunk, table
                     del coming[future]
                     future.release()
             finally:
-                self._let_go(client, list(coming))
-
-    def _connected(self) -> Any:
-        try:
-            client = self._distributed.Client(self._address, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError) as error:  # TimeoutError is an OSError; ValueError: not an address
-            raise InputError("scheduler", self._address, f"cannot be reached: {error}") from error
-        try:
-            client.wait_for_workers(1, timeout=PATIENCE)
-        except TimeoutError:
-            client.close()
-            raise InputError("scheduler", self._address, f"has had no workers for {PATIENCE} s; start some") from None
-        return client
-
-    def _gathered(self, future: Any) -> Any:
-        try:
-            return future.result()
-        except self._distributed.KilledWorker as error:
-            raise HaltError(f"{error}; what is done is kept") from error
-        except (CancelledError, self._distributed.comm.CommClosedError) as error:
-            raise HaltError(
-                f"the scheduler at {self._address} was lost ({error}); what is done is kept: start it again, then "
-                "the same command"
-            ) from error
-
-    def _let_go(self, client: Any, futures: list[Any]) -> None:
-        """Cancel what nobody waits for any more; a scheduler that was lost has forgotten it already."""
-        try:
-            client.cancel(futures)
-        except (CancelledError, OSError):
-            return
+                self._cluster.let_go(client, list(coming))
 
     def _task(self, plan: Plan, chunk: Chunk) -> Task:
         dataset = self._datasets[chunk.dataset]
@@ -162,10 +128,3 @@ def _checked(answer: Any) -> Any:
     if "fix" in answer.fields:
         raise InputError(answer.fields["field"], answer.fields["value"], answer.fields["fix"])
     raise {"DataError": DataError, "HaltError": HaltError}.get(answer.error, QuotewrightError)(answer.text)
-
-
-def _distributed() -> Any:
-    try:
-        return importlib.import_module("distributed")
-    except ImportError:
-        raise MissingExtraError("`--engine dask` needs Dask: pip install 'quotewright[dask]'") from None

@@ -6,9 +6,7 @@ A part is plain data in (`task`) and plain data out, by a function that gives th
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import hashlib
-import importlib
 import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,15 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quotewright.domain.errors import DataError, HaltError, InputError, MissingExtraError
+from quotewright.domain.errors import DataError, HaltError, InputError
 from quotewright.lineage.code import code_of
+from quotewright.sessions.cluster import Cluster
 from quotewright.sessions.sweep_local import cores
 from quotewright.storage.writer import replace_file
 
 Task = Mapping[str, Any]
 Work = Callable[[Task], dict[str, Any]]
-
-PATIENCE = 30  # s for a scheduler and its first worker
 
 
 @dataclass(frozen=True)
@@ -110,27 +107,15 @@ def _in_processes(count: int, work: Work, tasks: Sequence[Task]) -> Iterator[tup
 
 
 def _on_cluster(address: str, work: Work, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any]]]:
-    try:
-        distributed: Any = importlib.import_module("distributed")
-    except ImportError:
-        raise MissingExtraError("`--scheduler` needs Dask: pip install 'quotewright[dask]'") from None
-    try:
-        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise InputError("scheduler", address, f"cannot be reached: {error}") from error
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=PATIENCE)
-        except TimeoutError:
-            raise InputError("scheduler", address, f"has had no workers for {PATIENCE} s; start some") from None
+    cluster = Cluster(address)
+    with cluster.connected() as client:
         held = client.scatter(work)
         coming = {client.submit(_one, held, dict(task), code_of(), pure=False): task for task in tasks}
         try:
-            for done in distributed.as_completed(list(coming), loop=client.loop):
-                yield coming[done], _gathered(distributed, address, done)
+            for done in cluster.distributed.as_completed(list(coming), loop=client.loop):
+                yield coming[done], cluster.gathered(done)
         finally:
-            with contextlib.suppress(concurrent.futures.CancelledError, OSError):
-                client.cancel(list(coming))
+            cluster.let_go(client, list(coming))
 
 
 def _one(work: Work, task: dict[str, Any], code: str) -> dict[str, Any]:
@@ -138,12 +123,3 @@ def _one(work: Work, task: dict[str, Any], code: str) -> dict[str, Any]:
     if code_of() != code:
         raise DataError(f"a worker runs other code ({code_of()[:12]}) than {code[:12]}: start it from the same version")
     return work(task)
-
-
-def _gathered(distributed: Any, address: str, future: Any) -> dict[str, Any]:
-    try:
-        return future.result()
-    except distributed.KilledWorker as error:
-        raise HaltError(f"{error}; what is done is kept") from error
-    except (concurrent.futures.CancelledError, distributed.comm.CommClosedError) as error:
-        raise HaltError(f"the scheduler at {address} was lost ({error}); what is done is kept") from error

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import inspect
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from quotewright.domain.errors import HaltError, InputError, MissingExtraError, QuotewrightError
+from quotewright.domain.errors import InputError, QuotewrightError
 from quotewright.lineage.code import code_of, definition_of
+from quotewright.sessions.cluster import Cluster
 from quotewright.tuning.outcome import Asked, Bars, Evaluate, EvaluatesMany, Outcome, through_folds
 from quotewright.tuning.search import Search
-
-PATIENCE = 30  # seconds to wait for the scheduler, and for a first worker
 
 Run = Callable[[Sequence[Asked], Bars], Iterator[Outcome]]  # a batch, yielded in any order
 
@@ -65,44 +62,23 @@ class DaskWorkers:
     @contextmanager
     def at(self, job: Job) -> Generator[Run]:
         """Connect; InputError if the scheduler cannot be reached or has no workers, MissingExtraError without Dask."""
-        distributed = _distributed()
+        cluster = Cluster(self.address)
         blob = _by_value(job)
-        with self._connected(distributed) as client:
+        with cluster.connected() as client:
             held = client.submit(_unpacked, blob, code_of(), pure=False)  # made again from the blob if it is lost
 
             def run(asked: Sequence[Asked], bars: Bars) -> Iterator[Outcome]:
                 futures = [client.submit(_one, held, each, bars, pure=False) for each in asked]
                 try:
-                    for future in distributed.as_completed(futures, loop=client.loop):
-                        yield self._gathered(distributed, future)
+                    for future in cluster.distributed.as_completed(futures, loop=client.loop):
+                        answer = cluster.gathered(future)
+                        if isinstance(answer, _Refused):
+                            raise answer.error()
+                        yield answer
                 finally:
-                    with contextlib.suppress(CancelledError, OSError):  # a scheduler that is lost has forgotten them
-                        client.cancel(futures)
+                    cluster.let_go(client, futures)
 
             yield run
-
-    def _connected(self, distributed: Any) -> Any:
-        try:
-            client = distributed.Client(self.address, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError) as error:  # TimeoutError is an OSError; ValueError: not an address
-            raise InputError("scheduler", self.address, f"cannot be reached: {error}") from error
-        try:
-            client.wait_for_workers(1, timeout=PATIENCE)
-        except TimeoutError:
-            client.close()
-            raise InputError("scheduler", self.address, f"has had no workers for {PATIENCE} s; start some") from None
-        return client
-
-    def _gathered(self, distributed: Any, future: Any) -> Outcome:
-        try:
-            answer = future.result()
-        except distributed.KilledWorker as error:
-            raise HaltError(f"{error}; what is done is kept") from error
-        except (CancelledError, distributed.comm.CommClosedError) as error:
-            raise HaltError(f"the scheduler at {self.address} was lost ({error}); what is done is kept") from error
-        if isinstance(answer, _Refused):
-            raise answer.error()
-        return answer
 
 
 @dataclass(frozen=True)
@@ -148,10 +124,3 @@ def _by_value(job: Job) -> bytes:
         return cloudpickle.dumps(job)
     finally:
         cloudpickle.unregister_pickle_by_value(module)
-
-
-def _distributed() -> Any:
-    try:
-        return importlib.import_module("distributed")
-    except ImportError:
-        raise MissingExtraError("tuning on a cluster needs Dask: pip install 'quotewright[dask]'") from None
