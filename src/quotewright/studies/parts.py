@@ -109,8 +109,8 @@ def _in_processes(count: int, work: Work, tasks: Sequence[Task]) -> Iterator[tup
 def _on_cluster(address: str, work: Work, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any]]]:
     cluster = Cluster(address)
     with cluster.connected() as client:
-        held = client.scatter(work)
-        coming = {client.submit(_one, held, dict(task), code_of(), pure=False): task for task in tasks}
+        # The work goes with each task: scattered, it would be lost with the one worker that holds it.
+        coming = {client.submit(_one, work, dict(task), code_of(), pure=False): task for task in tasks}
         try:
             for done in cluster.distributed.as_completed(list(coming), loop=client.loop):
                 yield coming[done], cluster.gathered(done)
