@@ -53,7 +53,7 @@ bench: $(VENV)/.dev ## every row of docs/benchmarks.md in one table, about 15 mi
 peers: $(PEERS)/.made ## what `make bench` compares with and needs an environment of its own (some 500 MB)
 
 lock: $(VENV)/.dev ## write requirements/ anew from pyproject.toml; UPGRADE=--upgrade takes newer versions
-	$(LOCK) pyproject.toml --extra dev --extra bench --extra dask --extra research --group build --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --extra dev --extra bench --extra ccxt --extra dask --extra research --group build --output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --group build --constraint requirements/dev.txt --output-file requirements/base.txt
 	$(LOCK) requirements/peers.in --output-file requirements/peers.txt
 
