@@ -36,8 +36,11 @@ RESPONSE = np.dtype(
         ("leg", "i8"),
         ("kind", "i8"),  # domain.journal.Record: ACCEPTED .. FILL
         ("side", "i8"),
-        ("reason", "i8"),  # domain.journal.Reject
-        ("flags", "i8"),  # FILL_TAKER
+        ("reason", "i8"),  # domain.journal.Reject; Refusal where DENIED
+        ("flags", "i8"),  # FILL_TAKER and so on
+        ("fee", "i8"),  # where FEE_TOLD: money units, position atoms with FEE_IN_BASE, 1e-8 with FEE_ELSEWHERE
+        ("trade", "i8"),  # the venue's number of the fill; 0: none
+        ("venue_id", "i8"),  # the venue's number of the order; 0: none
     ],
     align=True,
 )

@@ -1,0 +1,1 @@
+"""Sessions against venues: record, paper, shadow, live; their journal, recovery and stops."""

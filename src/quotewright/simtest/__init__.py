@@ -1,0 +1,1 @@
+"""The whole live stack against the venue server under a virtual clock, with faults drawn from a seed."""

@@ -1,0 +1,1 @@
+"""Adapters of real venues behind `gateway.port`, and the sockets that carry them."""
