@@ -22,11 +22,11 @@ Which fields a kind fills (unused fields are 0; `seq`, `ts`, `agent`, `instrumen
     DENIED          order, reason (Refusal): not sent, or known to have had no effect
     ADOPTED         order, side, price, qty, leaves, flags (order flags): an order from before this run's start
     PARAM           qty = number of the parameter, price × 2 ** leaves = its new value
-    PAUSED, RESUMED ref = who asked (Hold)
+    PAUSED, RESUMED reason = who asked (Hold)
     FLATTEN         price = ticks beyond the touch that the takes may go
     MANUAL          order asked for by the operator: side, price, qty, flags (order flags)
     ADJUSTED        fee = money added to cash, qty = atoms added to the position, cash, position (operator's word)
-    ACTIVATED       an agent that begins in mid-session: ref = its decision function, cash, position
+    ACTIVATED       an agent that begins in mid-session: qty = its decision function, cash, position
     FUNDING         qty = rate (1e-8), price = mark in ticks, fee = money paid, cash, position, mid2
     BOOK_INVALID    exch_ts
     BOOK_VALID      exch_ts

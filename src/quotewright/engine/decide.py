@@ -9,6 +9,7 @@ from quotewright.domain.journal import Record, Refusal
 from quotewright.domain.kernel import subkernel
 from quotewright.domain.quotes import MOST_FEATURES, MOST_QUOTES
 from quotewright.engine.commands import cancel_all, refuse, send_amend, send_cancel, send_place, send_take
+from quotewright.engine.flatten import flatten_leg
 from quotewright.engine.functions import call_decision
 from quotewright.engine.record import next_record
 from quotewright.engine.state import MEMORY_CELLS
@@ -79,7 +80,10 @@ def decide_leg(state: Any, leg: int) -> None:
         state.waiting[engine.waiting] = leg
         engine.waiting += 1
         return
-    if mine.halted or not usable(state.touches[mine.instrument]):
+    if mine.unwind > 0 and usable(state.touches[mine.instrument]):
+        flatten_leg(state, leg)
+        return
+    if mine.halted or mine.held or not usable(state.touches[mine.instrument]):
         mine.pulled = 1
         cancel_all(state, leg)
         return

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from quotewright.domain.journal import FEE_IN_BASE, FILL_TAKER, MARKOUT_HORIZONS, Record, Refusal
+from quotewright.domain.journal import (
+    FEE_ELSEWHERE,
+    FEE_IN_BASE,
+    FEE_TOLD,
+    FILL_TAKER,
+    LATE,
+    MARKOUT_HORIZONS,
+    Record,
+)
 from quotewright.domain.kernel import subkernel
 from quotewright.domain.money import charge, signed_cash, value_of
 from quotewright.domain.quotes import ON_FILL
-from quotewright.engine.commands import cancel_all
+from quotewright.engine.controls import on_control
 from quotewright.engine.decide import decide_leg
+from quotewright.engine.loss import check_loss
 from quotewright.engine.record import next_record
 from quotewright.engine.state import NEVER
 from quotewright.market.levels import OK
-from quotewright.orders.states import OPEN, PENDING, release_order
-from quotewright.risk.gate import loss_reached
+from quotewright.orders.states import OPEN, PENDING, UNKNOWN, find_order, release_order
 
 ACCEPTED = int(Record.ACCEPTED)
 REJECTED = int(Record.REJECTED)
@@ -23,16 +31,20 @@ AMENDED = int(Record.AMENDED)
 CANCEL_REJECTED = int(Record.CANCEL_REJECTED)
 FILL = int(Record.FILL)
 MARKOUT = int(Record.MARKOUT)
-HALT = int(Record.HALT)
-LOSS = int(Refusal.LOSS)
+DENIED = int(Record.DENIED)
+IN_DOUBT = int(Record.UNKNOWN)
+ADOPTED = int(Record.ADOPTED)
 HORIZONS = MARKOUT_HORIZONS
 MARKOUTS_FULL = 5  # more fills within the longest markout horizon than the ring holds
 
 
 @subkernel
 def on_response(state: Any, response: Any) -> int:
-    """Book what the venue answered; returns a status."""
+    """Book what the venue answered, or do what the operator asks; returns a status."""
     leg = response.leg
+    if response.kind >= ADOPTED:
+        on_control(state, response)
+        return OK
     row = state.journal[next_record(state, leg, response.kind)]
     row.exch_ts = response.exch_ts
     row.order = response.order
@@ -57,13 +69,15 @@ def on_response(state: Any, response: Any) -> int:
 @subkernel
 def _update_order(state: Any, response: Any) -> None:
     slot = response.slot
+    if slot < 0:  # whoever answers does not know our slots
+        slot = find_order(state.orders, state.legs[response.leg], response.order)
     if slot < 0 or slot >= len(state.orders) or state.orders[slot].id != response.order:
         return
     order = state.orders[slot]
     mine = state.legs[response.leg]
     kind = response.kind
     if kind == ACCEPTED:
-        if order.state == PENDING:
+        if order.state in (PENDING, UNKNOWN):
             order.state = OPEN
         order.price = response.price
         order.ahead = response.ahead
@@ -74,7 +88,9 @@ def _update_order(state: Any, response: Any) -> None:
             mine.take_filled += response.qty
         if order.leaves <= 0:
             release_order(state.orders, state.engine[0], mine, slot)
-    elif kind == REJECTED:
+    elif kind == IN_DOUBT:
+        order.state = UNKNOWN
+    elif kind in (REJECTED, DENIED):
         release_order(state.orders, state.engine[0], mine, slot)
     elif kind == CANCELED:
         unseen = response.qty - order.filled
@@ -103,9 +119,17 @@ def _book_fill(state: Any, response: Any, row: Any) -> None:
     atoms = response.qty * instrument.atoms_per_lot
     mine.cash += signed_cash(instrument, response.side, response.qty, response.price)
     mine.position += response.side * atoms
-    row["flags"] = FILL_TAKER if taker else 0
+    row["flags"] = response["flags"] & (FILL_TAKER | FEE_TOLD | FEE_IN_BASE | FEE_ELSEWHERE | LATE)
     value = value_of(instrument, atoms, 2 * response.price)
-    if instrument.fee_in_received and response.side > 0:
+    if response["flags"] & FEE_TOLD:
+        row.fee = response.fee
+        if response["flags"] & FEE_IN_BASE:
+            mine.position -= row.fee
+            mine.base_fees += row.fee
+        elif not response["flags"] & FEE_ELSEWHERE:
+            mine.cash -= row.fee
+            mine.fees += row.fee
+    elif instrument.fee_in_received and response.side > 0:
         row.fee = charge(atoms, rate, 1)
         mine.position -= row.fee
         mine.base_fees += row.fee
@@ -143,20 +167,3 @@ def _await_markouts(state: Any, response: Any) -> int:
             engine.markouts_due[h] = engine.now + HORIZONS[h]
             engine.next_markout = min(engine.next_markout, engine.markouts_due[h])
     return OK
-
-
-@subkernel
-def check_loss(state: Any, leg: int) -> None:
-    """Halt the leg, and cancel everything it has, once marked equity reaches the loss limit."""
-    mine = state.legs[leg]
-    if mine.halted or mine.strategy == -1:
-        return
-    mid2 = state.touches[mine.instrument].mid2
-    if loss_reached(state.limits[leg], state.instruments[mine.instrument], mine.cash, mine.position, mid2):
-        mine.halted = 1
-        row = state.journal[next_record(state, leg, HALT)]
-        row.reason = LOSS
-        row.mid2 = mid2
-        row.cash = mine.cash
-        row.position = mine.position
-        cancel_all(state, leg)

@@ -80,6 +80,8 @@ LEG = np.dtype(
         ("amend_keeps_priority", "i8"),
         ("order_flags", "i8"),  # flags of every quote
         ("halted", "i8"),
+        ("held", "i8"),  # who paused it: bits of domain.journal.Hold
+        ("unwind", "i8"),  # ticks beyond the touch that takes to a flat position may go; 0: not flattening
         ("pulled", "i8"),  # quotes are pulled because the book cannot be trusted
         ("position", "i8"),  # position atoms
         ("cash", "i8"),  # money units
@@ -157,16 +159,18 @@ def new_state(
     keep: int = KEEP_ALL,
     journal_rows: int = 65_536,
     features: Any = None,
+    spare_timers: int = 0,
 ) -> EngineState:
     """Fresh state for the given INSTRUMENT, LEG and LIMITS arrays; `l3` says which books are order by order.
 
     `decide` comes from `engine.functions`. `keep` says which records are journaled (domain.journal). `features` is the
-    FeatureState of the same instruments, None if no strategy reads it.
+    FeatureState of the same instruments, None if no strategy reads it. `spare_timers` is how many legs may be activated
+    later (engine.controls).
     """
     where, functions = bind_features(features)
     count = len(legs)
     capacity = max(count, 1) * ORDERS_PER_LEG
-    timers, timer_legs = _timers(legs)
+    timers, timer_legs = _timers(legs, spare_timers)
     state = EngineState(
         engine=records(1, ENGINE),
         instruments=as_records(instruments.astype(INSTRUMENT, copy=False)),
@@ -219,17 +223,20 @@ def journal_margin(legs: int, orders: int) -> int:
     return 1024 + orders + legs * (4 * MOST_QUOTES + 16)
 
 
-def _timers(legs: Any) -> tuple[Any, Any]:
-    """Legs that decide on a timer, grouped by interval and sorted by phase, then leg."""
+def _timers(legs: Any, spare: int) -> tuple[Any, Any]:
+    """Legs that decide on a timer, grouped by interval and sorted by phase, then leg; `spare` more of one leg each."""
     by_interval: dict[int, list[int]] = {}
     for leg, row in enumerate(legs):
         if row["strategy"] != -1 and row["triggers"] & ON_TIMER:
             by_interval.setdefault(int(row["interval"]), []).append(leg)
-    timers = records(len(by_interval), TIMER)
+    timers = records(len(by_interval) + spare, TIMER)
+    timers["due"] = NEVER
     order: list[int] = []
     for index, group in enumerate(by_interval.values()):
-        timers[index]["due"] = NEVER
         timers[index]["first"] = len(order)
         timers[index]["count"] = len(group)
         order += sorted(group, key=lambda leg: (int(legs[leg]["phase"]), leg))
+    for index in range(len(by_interval), len(timers)):
+        timers[index]["first"] = len(order)
+        order.append(NONE)
     return timers, np.array(order, np.int64)

@@ -26,6 +26,8 @@ def on_start(state: Any) -> None:
     engine.start = engine.now
     for leg in range(len(state.legs)):
         mine = state.legs[leg]
+        if mine.agent < 0:  # room for an agent that may begin later
+            continue
         row = state.journal[next_record(state, leg, RUN_START)]
         row.cash = mine.cash
         row.position = mine.position
@@ -41,6 +43,8 @@ def on_start(state: Any) -> None:
 def on_end(state: Any) -> None:
     """Close the journal with every leg's final cash, position and mark."""
     for leg in range(len(state.legs)):
+        if state.legs[leg].agent < 0:
+            continue
         flush_refusals(state, leg)
         mine = state.legs[leg]
         row = state.journal[next_record(state, leg, RUN_END)]

@@ -7,8 +7,8 @@ from typing import Any
 from quotewright.domain.journal import MARKOUT_HORIZONS, Record
 from quotewright.domain.kernel import subkernel
 from quotewright.engine.decide import decide_leg
+from quotewright.engine.loss import check_loss
 from quotewright.engine.record import next_record
-from quotewright.engine.responses import check_loss
 from quotewright.engine.state import NEVER
 from quotewright.market.book import usable
 from quotewright.orders.states import OPEN
@@ -29,8 +29,25 @@ def start_timers(state: Any) -> None:
         for turn in range(timer.first, timer.first + timer.count):
             mine = state.legs[state.timer_legs[turn]]
             mine.next_decision = engine.now + mine.phase + mine.interval
-        timer.due = state.legs[state.timer_legs[timer.first]].next_decision
+        if timer.count > 0:
+            timer.due = state.legs[state.timer_legs[timer.first]].next_decision
     schedule(state)
+
+
+@subkernel
+def start_timer(state: Any, leg: int) -> None:
+    """Set the timer of a leg going that begins in mid-run, if there is a spare one."""
+    mine = state.legs[leg]
+    for index in range(len(state.timers)):
+        timer = state.timers[index]
+        if timer.count == 0:
+            state.timer_legs[timer.first] = leg
+            timer.count = 1
+            timer.turn = 0
+            mine.next_decision = state.engine[0].now + mine.phase + mine.interval
+            timer.due = mine.next_decision
+            schedule(state)
+            return
 
 
 @subkernel
@@ -67,6 +84,8 @@ def _decision_due(state: Any) -> bool:
     leg = -1
     for index in range(len(state.timers)):
         timer = state.timers[index]
+        if timer.count == 0:
+            continue
         turn = state.timer_legs[timer.first + timer.turn]
         if timer.due < due or (timer.due == due and turn < leg):
             chosen = index
@@ -122,6 +141,8 @@ def _marks_due(state: Any) -> bool:
     engine.next_mark += engine.mark_interval
     for leg in range(len(state.legs)):
         mine = state.legs[leg]
+        if mine.agent < 0:
+            continue
         row = state.journal[next_record(state, leg, MARK)]
         row.mid2 = state.touches[mine.instrument].mid2
         row.cash = mine.cash

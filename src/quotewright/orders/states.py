@@ -11,6 +11,7 @@ from quotewright.domain.kernel import kernel, subkernel
 FREE = 0
 PENDING = 1  # sent, not yet answered
 OPEN = 2  # accepted by the venue
+UNKNOWN = 3  # in doubt: counts as open until the venue says otherwise
 NONE = -1
 
 ORDER = np.dtype(

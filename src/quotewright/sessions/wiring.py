@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from quotewright.risk.profile import RiskProfile
 from quotewright.sessions.agents import AgentSpec, check_names
 from quotewright.sessions.outside import Outside
 from quotewright.sessions.plain_python import PlainPython
+from quotewright.sessions.spare_legs import add_spare_legs
 from quotewright.sessions.venue_options import VenueOptions
 from quotewright.simulation.state import QUEUE_MODELS, VenueState, new_venue
 from quotewright.storage.store import Dataset
@@ -32,6 +33,26 @@ if TYPE_CHECKING:
     from quotewright.features.state import FeatureState
 
 MILLISECOND = 1_000_000
+
+
+@dataclass(frozen=True)
+class Market:
+    """What a session needs to know of one of its markets before it begins."""
+
+    name: str  # VENUE:SYMBOL
+    instrument: Instrument
+    l3: bool
+    reference2: int  # mid in half ticks that limits are sized by
+
+
+@dataclass(frozen=True)
+class LegStart:
+    """What a leg begins with: nothing, or what an earlier session left."""
+
+    cash: int = 0  # money units
+    position: int = 0  # position atoms
+    orders_sent: int = 0
+    take_generation: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,7 +67,7 @@ class Wired:
 
 
 def wire(
-    datasets: Sequence[Dataset],
+    datasets: Sequence[Dataset | Market],
     agents: Sequence[AgentSpec],
     options: VenueOptions,
     *,
@@ -57,18 +78,23 @@ def wire(
     keep: int = KEEP_ALL,
     features: Mapping[str, FeatureSettings] | None = None,
     outside: Outside | None = None,
+    elsewhere: Collection[str] = (),
+    starts: Mapping[tuple[int, int], LegStart] | None = None,
+    spare_legs: int = 0,
 ) -> Wired:
     """Bind agents to instruments, strategies and limits; `told` hears which strategy is being compiled.
 
     `keep` says which kinds of records are journaled (domain.journal); it changes nothing else. `features` are the
     settings by VENUE:SYMBOL for strategies that read features; an instrument without any has the defaults. `outside`
-    are the models and views that features are to show.
+    are the models and views that features are to show. Orders of agents whose world is `elsewhere` go to another venue.
+    `starts` is what legs, by agent and instrument, begin with; `spare_legs` is how many may begin later (spare_legs).
     """
     check_names(agents)
-    names = [dataset.name for dataset in datasets]
-    venues = sorted({dataset.instrument.venue for dataset in datasets})
-    traded = [dataset.instrument for dataset in datasets]
-    instruments = np.zeros(len(datasets), INSTRUMENT)
+    markets = [each if isinstance(each, Market) else market_of(each) for each in datasets]
+    names = [market.name for market in markets]
+    venues = sorted({market.instrument.venue for market in markets})
+    traded = [market.instrument for market in markets]
+    instruments = np.zeros(len(markets), INSTRUMENT)
     for index, instrument in enumerate(traded):
         instruments[index] = instrument.to_record(venues.index(instrument.venue))[0]
     strategies = [find(agent.strategy) for agent in agents]
@@ -103,25 +129,28 @@ def wire(
                     "qty_tolerance": int(agent.qty_tolerance * 1000),
                     "amend_keeps_priority": int(instrument.amend_keeps_priority),
                     "order_flags": POST_ONLY,
+                    **asdict((starts or {}).get((number, index), LegStart())),
                 }
             )
             if not strategy.compiled:
                 in_python[len(pairs)] = strategy
             pairs.append((number, index))
-            limits.append(_limits(agent.limits, instrument, _reference2(datasets[index])).copy())
+            limits.append(_limits(agent.limits, instrument, markets[index].reference2).copy())
             params.append(bound)
             cells += len(bound)
-    is_l3 = [bool(dataset.manifest["l3"]) for dataset in datasets]
+    add_spare_legs(rows, limits, params, spare_legs)
+    is_l3 = [market.l3 for market in markets]
     state = new_state(
         instruments,
         is_l3,
         _table(rows, LEG),
         _table(limits, LIMITS),
         np.concatenate(params) if params else np.zeros(1),
-        _decisions([distinct[name] for name in compiled], told),
+        _decisions([distinct[name] for name in compiled], told, spare_legs),
         mark_interval=mark_interval_ns,
         keep=keep,
         features=_features(names, strategies, features or {}, outside or Outside(), told),
+        spare_timers=spare_legs,
     )
     latency = options.latency()
     state.engine[0]["together"] = int(latency.entry.min() > 0)
@@ -135,7 +164,10 @@ def wire(
         power=options.power,
         seed=seed,
         in_flight=in_flight,
+        departures=len(state.outbox) if elsewhere else 0,
     )
+    for leg, (number, _) in enumerate(pairs):
+        venue.legs[leg]["elsewhere"] = int((agents[number].world or agents[number].name) in elsewhere)
     return Wired(state, venue, pairs, limits, PlainPython(state, in_python))
 
 
@@ -167,14 +199,20 @@ def _features(
     )
 
 
-def _decisions(strategies: Sequence[Strategy], told: Callable[[str], None] | None) -> Any:
-    """The table of decision functions for the loop; `told` hears which strategy is being compiled."""
+def _decisions(strategies: Sequence[Strategy], told: Callable[[str], None] | None, spare: int) -> Any:
+    """The table of decision functions for the loop, with `spare` empty places; `told` hears what is being compiled."""
     functions: list[Any] = []
     for strategy in strategies:
         if told is not None:
             told(strategy.name)
-        functions.append(_decision(replace(strategy, params=tuple(strategy.params))))  # a list has no hash
+        functions.append(decision_of(strategy))
+    functions += [None if INTERPRETED else 0] * spare
     return functions if INTERPRETED else np.array(functions, np.int64)
+
+
+def decision_of(strategy: Strategy) -> Any:
+    """What the table of decision functions holds for a strategy."""
+    return _decision(replace(strategy, params=tuple(strategy.params)))  # a list has no hash
 
 
 @lru_cache(maxsize=64)
@@ -202,11 +240,12 @@ def _instruments_of(agent: AgentSpec, names: Sequence[str]) -> list[int]:
     return [index for index, name in enumerate(names) if not agent.instruments or name in agent.instruments]
 
 
-def _reference2(dataset: Dataset) -> int:
+def market_of(dataset: Dataset) -> Market:
+    """A recorded market; raises DataError if it never had a price."""
     reference = int(dataset.manifest["quality"]["reference2"])
     if reference <= 0:
         raise DataError(f"{dataset.name}: the recording has neither a usable book nor a trade to size limits by")
-    return reference
+    return Market(dataset.name, dataset.instrument, bool(dataset.manifest["l3"]), reference)
 
 
 def _table(rows: Sequence[Mapping[str, int]], dtype: np.dtype[Any]) -> Any:

@@ -6,8 +6,8 @@ response that arrives, a timer, an update that makes something due), lets the ma
 then at home, and does what is due. An update that brings a response about, or will change what the engine may do, ends
 the run early, so that nothing is ever done too late.
 
-It returns when the window is used up, when the journal's buffer wants emptying, when a strategy in plain Python is
-asked, or on an error status, and can always be called again to go on.
+It returns when the window is used up, when messages for a venue elsewhere wait, when the journal's buffer wants
+emptying, when a strategy in plain Python is asked, or on an error status, and can always be called again to go on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from quotewright.engine.timers import markouts_until, on_timer
 from quotewright.engine.updates import on_row, on_update
 from quotewright.market.book import take_update
 from quotewright.market.levels import OK
-from quotewright.orders.states import find_order
 from quotewright.simulation.flight import IN_FLIGHT_FULL, MESSAGES, RESPONSES, latency_of, send_off, take_next
 from quotewright.simulation.incoming import on_message
 from quotewright.simulation.venue import NO_ROOM, REACHED, STOPPED, market_until, quiet_until, way_of
@@ -35,7 +34,20 @@ NOWHERE = 1  # they are only journaled: the responses are already known
 DONE = 0
 EMPTY_JOURNAL = 100
 MORE_ROOM = 103  # more updates are on their way home than there is room for: see `make_room_for_updates`
+DEPARTURES = 105  # messages for other venues wait in `departures`; all of them, before the loop goes on
 ASK_PYTHON = 104  # `engine.due_leg` is asked; its target is read when the loop goes on
+
+
+@inlined
+def _copy_message(sent: Any, message: Any) -> None:
+    message.order = sent.order
+    message.price = sent.price
+    message.qty = sent.qty
+    message.slot = sent.slot
+    message.leg = sent.leg
+    message["flags"] = sent["flags"]
+    message.kind = sent.kind
+    message.side = sent.side
 
 
 @subkernel
@@ -45,20 +57,17 @@ def _send_outbox(state: Any, vs: Any) -> int:
     for i in range(engine.outbox_rows):
         sent = state.outbox[i]
         mine = vs.legs[sent.leg]
+        if mine.elsewhere:
+            _copy_message(sent, vs.departures[vs.venue[0].departures])
+            vs.departures[vs.venue[0].departures].ts = sent.ts
+            vs.venue[0].departures += 1
+            continue
         mine.messages += 1
         due = sent.ts + latency_of(vs, vs.entry, sent.ts, mine.messages)
         slot = send_off(vs.flights[MESSAGES], vs.messages, vs.message_heap, due)
         if slot < 0:
             return IN_FLIGHT_FULL
-        message = vs.messages[slot]
-        message.order = sent.order
-        message.price = sent.price
-        message.qty = sent.qty
-        message.slot = sent.slot
-        message.leg = sent.leg
-        message["flags"] = sent["flags"]
-        message.kind = sent.kind
-        message.side = sent.side
+        _copy_message(sent, vs.messages[slot])
     engine.outbox_rows = 0
     return OK
 
@@ -204,6 +213,8 @@ def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int) -> int:
             status = _send_outbox(state, vs)
             if status != OK:
                 return status
+            if venue.departures > 0:
+                return DEPARTURES
         moment = min(min(messages.due, responses.due), min(engine.next_timer, until - 1))
         watching = engine.start == 0 or venue.rare > 0 or engine.touch_listeners > 0 or engine.trade_listeners > 0
         if watching:
@@ -243,6 +254,33 @@ def run_window(state: Any, vs: Any, exch: Any, local: Any, until: int) -> int:
 
 
 @kernel
+def deliver(vs: Any, answers: Any, count: int) -> int:
+    """Queue what another venue answered, or the operator asks, due at each row's `ts`; returns OK or IN_FLIGHT_FULL."""
+    for i in range(count):
+        slot = send_off(vs.flights[RESPONSES], vs.responses, vs.response_heap, answers[i].ts)
+        if slot < 0:
+            return IN_FLIGHT_FULL
+        answer = answers[i]
+        response = vs.responses[slot]
+        response.exch_ts = answer.exch_ts
+        response.order = answer.order
+        response.price = answer.price
+        response.qty = answer.qty
+        response.leaves = answer.leaves
+        response.ahead = answer.ahead
+        response.slot = answer.slot
+        response.leg = answer.leg
+        response.kind = answer.kind
+        response.side = answer.side
+        response.reason = answer.reason
+        response["flags"] = answer["flags"]
+        response.fee = answer.fee
+        response.trade = answer.trade
+        response.venue_id = answer.venue_id
+    return OK
+
+
+@kernel
 def repeat_window(state: Any, vs: Any, local: Any, until: int) -> int:
     """Process everything at home before `until`, with responses that are already known; commands go nowhere."""
     engine = state.engine[0]
@@ -273,9 +311,7 @@ def repeat_window(state: Any, vs: Any, local: Any, until: int) -> int:
                 last = row["flags"] & LAST
         elif responses.due == now:
             slot = take_next(responses, vs.responses, vs.response_heap)
-            answer = vs.responses[slot]
-            answer.slot = find_order(state.orders, state.legs[answer.leg], answer.order)
-            status = on_response(state, answer)
+            status = on_response(state, vs.responses[slot])
         else:
             on_timer(state)
         if status != OK:

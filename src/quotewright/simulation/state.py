@@ -48,6 +48,7 @@ VENUE = np.dtype(
         ("queue_model", "i8"),
         ("power", "f8"),
         ("seed", "i8"),
+        ("departures", "i8"),  # messages for other venues that wait to be taken
         ("recorded_latency", "i8"),  # 1: latencies come from the recorded series
         ("status", "i8"),
     ],
@@ -145,6 +146,7 @@ VENUE_LEG = np.dtype(
         ("world", "i8"),
         ("account", "i8"),
         ("instrument", "i8"),
+        ("elsewhere", "i8"),  # 1: its orders go to another venue than this one
     ],
     align=True,
 )
@@ -172,6 +174,7 @@ class VenueState(Tables):
     worlds: Any  # WORLD[worlds]
     taken: Any  # TAKEN[TAKEN_MOST × worlds]
     flights: Any  # FLIGHT[2]: messages, responses
+    departures: Any  # MESSAGE[...]: for other venues
     messages: Any  # MESSAGE[...]
     message_heap: Any  # int64[...]
     responses: Any  # RESPONSE[...]
@@ -205,10 +208,12 @@ def new_venue(
     power: float = 2.0,
     seed: int = 0,
     in_flight: int = 0,
+    departures: int = 0,
 ) -> VenueState:
     """A fresh venue for `legs` given as (world, instrument); `slots` is the sender's number of order slots.
 
-    `in_flight` is how many messages, and how many responses, may be under way at once; 0: enough for so many slots.
+    `departures` is how many messages for other venues one decision may send. `in_flight` is how many messages, and
+    how many responses, may be under way at once; 0: enough for so many slots.
     """
     count = len(instruments)
     ways = count * len(STREAMS)
@@ -232,6 +237,7 @@ def new_venue(
         worlds=records(max([w for w, _ in legs], default=0) + 1, WORLD),
         taken=records(TAKEN_MOST * (max([w for w, _ in legs], default=0) + 1), TAKEN),
         flights=records(2, FLIGHT),
+        departures=records(departures + 1, MESSAGE),
         messages=records(2 * ring, MESSAGE),
         message_heap=np.arange(ring, 2 * ring),
         responses=records(2 * ring, RESPONSE),
