@@ -53,6 +53,8 @@ class LegStart:
     position: int = 0  # position atoms
     orders_sent: int = 0
     take_generation: int = 0
+    held: int = 0  # bits of domain.journal.Hold
+    halted: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,233 @@
+"""A running session: feeds, step, gateways, operator and stops, tied together without I/O or a clock of its own.
+
+Whoever drives it (sockets, or a virtual clock) hands in rows, facts and the time, and calls `on_time` no later than
+`next_due`. Agents whose world is a venue account trade there through its gateway; all others meet the simulated venue
+inside the step, on the same feed. Nothing else tells paper, shadow and live apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from quotewright.domain.events import EventArray
+from quotewright.domain.journal import Hold, Record
+from quotewright.gateway.gateway import Command, Gateway
+from quotewright.gateway.notes import Note
+from quotewright.gateway.port import Alarm, Cleared, Fact
+from quotewright.live.answers import Translator
+from quotewright.live.latency import LatencyBudget
+from quotewright.live.step import Departure, Response, Step
+from quotewright.live.stops import Stop
+
+NEVER = 2**63 - 1
+MARKET_ALARMS = ("stale-market", "diverging-market")
+_MOST_ROUNDS = 1000  # of commands and immediate answers within one input; each is a message, so it cannot go on
+
+
+@dataclass
+class Link:
+    """One venue of a session: the adapter's instruments are the session's from `first` on."""
+
+    name: str
+    first: int
+    count: int
+    gateway: Gateway | None = None  # none: market data only
+    alarms: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])  # name, instrument of the session
+
+
+class Session:
+    """See the module. `leg_instruments` and `elsewhere` say, by leg, what it trades and at which link, if at any."""
+
+    def __init__(
+        self,
+        step: Step,
+        links: Sequence[Link],
+        leg_instruments: Sequence[int],
+        elsewhere: Sequence[int],
+        translator: Translator,
+        *,
+        noted: Callable[[Note], None],
+        early: Sequence[Response] = (),
+        latency: LatencyBudget | None = None,
+    ) -> None:
+        self.step = step
+        self.links = list(links)
+        self.leg_instruments = list(leg_instruments)
+        self.elsewhere = list(elsewhere)  # by leg: index of the link, -1: simulated
+        self.translator = translator
+        self.noted = noted
+        self.latency = latency
+        self.now = 0
+        self.stop: Stop | None = None
+        self._early: list[Response] = list(early)  # what must wait for the first market update
+        self._held = [0] * len(self.leg_instruments)
+
+    # What comes in
+
+    def on_rows(self, link: int, events: EventArray, now: int) -> None:
+        """Whole market updates of a link, with its own instrument numbers."""
+        self.now = now
+        first = self.links[link].first
+        if first:
+            events["instrument"] += first
+        began = self.step.started
+        self._send(self.step.rows(events, now), now)
+        if not began and self.step.started:
+            waiting, self._early = self._early, []
+            self.answer(waiting, now)
+        self._settle(now)
+
+    def on_fact(self, link: int, fact: Fact, now: int) -> None:
+        """What a venue's adapter reports."""
+        self.now = now
+        venue = self.links[link]
+        if isinstance(fact, Alarm | Cleared) and (venue.gateway is None or fact.name in MARKET_ALARMS):
+            self._alarm(venue, fact, now)
+        elif venue.gateway is not None:
+            venue.gateway.on_fact(fact, now)
+        self._settle(now)
+
+    def on_time(self, now: int) -> None:
+        """Do what is due."""
+        self.now = now
+        self._send(self.step.time(now), now)
+        for link in self.links:
+            if link.gateway is not None and link.gateway.next_due() <= now:
+                link.gateway.on_time(now)
+        self._settle(now)
+
+    def next_due(self) -> int:
+        """When `on_time` has something to do, ns."""
+        due = self.step.next_due()
+        for link in self.links:
+            if link.gateway is not None:
+                due = min(due, link.gateway.next_due())
+        if self.stop is not None and not self.stop.done:
+            due = min(due, self.stop.next_due())
+        return due
+
+    def answer(self, given: Sequence[Response], now: int) -> None:
+        """Hand answers or an operator's words to the step, and send what follows."""
+        if not given:
+            return
+        if not self.step.started:
+            self._early += given
+            return
+        self._send(self.step.answers(given, now), now)
+
+    def hold(self, legs: Sequence[int], who: Hold, now: int) -> None:
+        """Pause legs on behalf of someone: their quotes are pulled now."""
+        self._switch(legs, who, Record.PAUSED, now)
+
+    def release(self, legs: Sequence[int], who: Hold, now: int) -> None:
+        """Take a pause back; legs that someone else holds stay paused."""
+        self._switch(legs, who, Record.RESUMED, now)
+
+    def is_held(self, leg: int) -> int:
+        """Bits of Hold: who pauses the leg."""
+        return self._held[leg]
+
+    def remember_hold(self, leg: int, who: int) -> None:
+        """A leg that began the session held."""
+        self._held[leg] |= who
+
+    def add_leg(self, instrument: int, elsewhere: int) -> int:
+        """Count a leg that was settled in; returns its number."""
+        self.leg_instruments.append(instrument)
+        self.elsewhere.append(elsewhere)
+        self._held.append(0)
+        return len(self.leg_instruments) - 1
+
+    @property
+    def legs(self) -> range:
+        """Every leg that has an agent."""
+        return range(len(self.leg_instruments))
+
+    def begin_stop(self, stop: Stop, now: int) -> None:
+        """Begin one of the stops; a graver one takes the place of one under way."""
+        if self.stop is not None and not self.stop.done and self.stop.gravity >= stop.gravity:
+            return
+        self.now = now
+        self.stop = stop
+        stop.begin(self, now)
+        self._settle(now)
+
+    # Inside
+
+    def _switch(self, legs: Sequence[int], who: Hold, kind: Record, now: int) -> None:
+        paused = kind == Record.PAUSED
+        change = [leg for leg in legs if bool(self._held[leg] & who) != paused]
+        for leg in change:
+            self._held[leg] ^= int(who)
+        self.answer([Response(0, 0, 0, 0, 0, leg, int(kind), 0, reason=int(who)) for leg in change], now)
+
+    def _alarm(self, link: Link, fact: Alarm | Cleared, now: int) -> None:
+        instrument = -1 if fact.instrument < 0 else link.first + fact.instrument
+        if isinstance(fact, Alarm):
+            self.noted(Note(now, fact.name, fact.severity, fact.text, "", instrument))
+            if fact.severity == "note":
+                return
+            link.alarms.add((fact.name, instrument))
+        else:
+            link.alarms.discard((fact.name, instrument))
+        everywhere = any(where < 0 for _, where in link.alarms)
+        for which in range(link.first, link.first + link.count):
+            legs = [leg for leg in self.legs if self.leg_instruments[leg] == which]
+            if everywhere or any(where == which for _, where in link.alarms):
+                self.hold(legs, Hold.MARKET, now)
+            else:
+                self.release(legs, Hold.MARKET, now)
+
+    def _send(self, departures: Sequence[Departure], now: int) -> None:
+        """Hand commands to the gateways, and what these answer at once to the step, until nothing is left."""
+        waiting = list(departures)
+        for _ in range(_MOST_ROUNDS):
+            for sent in waiting:
+                link = self.links[self.elsewhere[sent.leg]]
+                gateway = link.gateway
+                assert gateway is not None  # a leg goes elsewhere only where there is one
+                instrument = self.leg_instruments[sent.leg] - link.first
+                gateway.command(
+                    Command(sent.kind, sent.order, sent.leg, instrument, sent.side, sent.price, sent.qty, sent.flags),
+                    now,
+                )
+            answers = self._gathered()
+            if not answers:
+                return
+            if not self.step.started:
+                self._early += answers
+                return
+            waiting = self.step.answers(answers, now)
+
+    def _gathered(self) -> list[Response]:
+        found: list[Response] = []
+        for link in self.links:
+            gateway = link.gateway
+            if gateway is None:
+                continue
+            if gateway.answers:
+                found += [self.translator.response(link.first, answer) for answer in gateway.answers]
+                gateway.answers.clear()
+            if gateway.notes:
+                for note in gateway.notes:
+                    self.noted(note)
+                gateway.notes.clear()
+        return found
+
+    def _settle(self, now: int) -> None:
+        """What follows from every input: answers of gateways, holds, the latency budget, a stop under way."""
+        self._send((), now)
+        for number, link in enumerate(self.links):
+            if link.gateway is None:
+                continue
+            legs = [leg for leg in self.legs if self.elsewhere[leg] == number]
+            if link.gateway.holds:
+                self.hold(legs, Hold.VENUE, now)
+            else:
+                self.release(legs, Hold.VENUE, now)
+        if self.latency is not None:
+            switch = self.hold if self.latency.broken else self.release
+            switch(self.legs, Hold.LATENCY, now)
+        if self.stop is not None and not self.stop.done:
+            self.stop.advance(self, now)

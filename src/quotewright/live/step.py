@@ -1,0 +1,196 @@
+"""The step as a running session drives it: rows and answers in as they come, messages for the venue out.
+
+It is the replay's own loop, given a window of rows a call. Every input gets a time of its own, later than all before,
+so that the journal says in which order they were taken, and a repetition takes them in the same.
+
+A message leaves only after the records that led to it, and the inputs before them, are with the operating system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from quotewright.domain.events import EVENT, LAST, EventArray
+from quotewright.domain.kernel import as_records, records
+from quotewright.domain.messages import MESSAGE, RESPONSE
+from quotewright.engine.state import ENGINE
+from quotewright.engine.step import on_end
+from quotewright.sessions.wiring import Wired
+from quotewright.simulation.flight import FLIGHT, IN_FLIGHT_FULL
+from quotewright.simulation.loop import ASK_PYTHON, DEPARTURES, DONE, EMPTY_JOURNAL, MORE_ROOM, deliver, run_window
+from quotewright.simulation.state import VENUE, make_room_for_updates, set_one_order
+from quotewright.simulation.status import raise_for_status
+from quotewright.storage.session_log import ANSWERS, EVENTS, RECORDS, SessionLog
+
+_WORDS = RESPONSE.itemsize // 8
+_MOST_ANSWERS = 256
+
+
+class Departure(NamedTuple):
+    """A message for a venue; the fields of domain.messages.MESSAGE that it needs."""
+
+    ts: int
+    order: int
+    price: int
+    qty: int
+    leg: int
+    flags: int
+    kind: int
+    side: int
+
+
+class Response(NamedTuple):
+    """An answer of a venue, or an operator's word; the fields of domain.messages.RESPONSE."""
+
+    exch_ts: int
+    order: int
+    price: int
+    qty: int
+    leaves: int
+    leg: int
+    kind: int
+    side: int
+    reason: int = 0
+    flags: int = 0
+    fee: int = 0
+    trade: int = 0
+    venue_id: int = 0
+
+
+def _at(dtype: np.dtype[Any], field: str) -> int:
+    """Place of an 8-byte field among a record's words."""
+    fields: Any = dtype.fields
+    return fields[field][1] // 8
+
+
+_DEPARTURE = [_at(MESSAGE, field) for field in Departure._fields]
+
+
+class Step:
+    """Drives one wired session. Times are local ns; `now` never goes back, and is moved on where it stands still."""
+
+    def __init__(self, wired: Wired, log: SessionLog) -> None:
+        self.wired = wired
+        self.log = log
+        self.last = 0  # time of the latest input
+        self.records = 0  # journal records written
+        state, venue = wired.state, wired.venue
+        set_one_order(venue, False)
+        self._engine = np.asarray(state.engine).view(np.int64)
+        self._venue: Any = np.asarray(venue.venue).view(np.int64)
+        self._flights = np.asarray(venue.flights).view(np.int64).reshape(2, -1)
+        self._departures = np.asarray(venue.departures).view(np.int64).reshape(len(venue.departures), -1)
+        self._journal_rows = _at(ENGINE, "journal_rows")
+        self._next_timer = _at(ENGINE, "next_timer")
+        self._next_markout = _at(ENGINE, "next_markout")
+        self._start = _at(ENGINE, "start")
+        self._cursors = _at(VENUE, "exch_next"), _at(VENUE, "local_next")
+        self._waiting = _at(VENUE, "departures")
+        self._due = _at(FLIGHT, "due")
+        self._exch: Any = records(4096, EVENT)
+        self._none: Any = records(0, EVENT)
+        self._answers: Any = records(_MOST_ANSWERS, RESPONSE)
+        self._answer_words = np.asarray(self._answers).view(np.int64).reshape(_MOST_ANSWERS, _WORDS)
+
+    @property
+    def started(self) -> bool:
+        """Whether the first market update has come."""
+        return bool(self._engine[self._start])
+
+    def stamp(self, now: int) -> int:
+        """A time for the next input: `now`, or just after the last one."""
+        self.last = now if now > self.last else self.last + 1
+        return self.last
+
+    def next_due(self) -> int:
+        """When a timer, or something on its way to or from the simulated venue, is due."""
+        if not self.started:
+            return 2**63 - 1
+        engine = self._engine
+        timers = min(int(engine[self._next_timer]), int(engine[self._next_markout]))
+        return min(timers, int(self._flights[0, self._due]), int(self._flights[1, self._due]))
+
+    def rows(self, events: EventArray, now: int) -> list[Departure]:
+        """Take in whole market updates that came together; returns what is to be sent now, all of it journaled."""
+        ends = np.flatnonzero(events["flags"] & LAST)
+        first = self.stamp(now)
+        if len(ends) == 1:
+            events["local_ts"] = first
+        else:
+            number = np.zeros(len(events), np.int64)
+            number[ends[:-1] + 1] = 1
+            events["local_ts"] = first + np.cumsum(number)
+            self.last = int(events["local_ts"][-1])
+        self.log.append(EVENTS, events.view(np.uint8).data)
+        if len(events) > len(self._exch):
+            self._exch = records(2 * len(events), EVENT)
+        exch = self._exch[: len(events)]
+        exch[:] = events
+        exch["exch_ts"] = events["local_ts"]  # here and now is when the simulated venue hears of it too
+        return self._run(exch, as_records(events), self.last + 1)
+
+    def answers(self, given: Sequence[Response], now: int) -> list[Departure]:
+        """Take in answers and operators' words in order; returns what is to be sent now."""
+        sent: list[Departure] = []
+        for start in range(0, len(given), _MOST_ANSWERS):
+            part = given[start : start + _MOST_ANSWERS]
+            for row, each in enumerate(part):
+                self._answer_words[row] = (
+                    self.stamp(now), 0, each.exch_ts, each.order, each.price, each.qty, each.leaves, 0, -1,
+                    each.leg, each.kind, each.side, each.reason, each.flags, each.fee, each.trade, each.venue_id,
+                )  # fmt: skip
+            self.log.append(ANSWERS, self._answer_words[: len(part)].data)
+            if deliver(self.wired.venue, self._answers, len(part)) == IN_FLIGHT_FULL:
+                raise_for_status(IN_FLIGHT_FULL)
+            sent += self._run(self._none, self._none, self.last + 1)
+        return sent
+
+    def time(self, now: int) -> list[Departure]:
+        """Let what is due up to `now` happen; returns what is to be sent now."""
+        return self._run(self._none, self._none, self.stamp(now) + 1) if self.started else []
+
+    def end(self, now: int) -> None:
+        """Close the books: RUN_END for every leg."""
+        if self.started:
+            self.time(now)
+            self.wired.state.engine[0]["now"] = self.last
+            on_end(self.wired.state)
+            self._empty_journal()
+        self.log.flush()
+
+    def _run(self, exch: Any, local: Any, until: int) -> list[Departure]:
+        state, venue = self.wired.state, self.wired.venue
+        for cursor in self._cursors:
+            self._venue[cursor] = 0
+        sent: list[Departure] = []
+        while True:
+            status = run_window(state, venue, exch, local, until)
+            if status == ASK_PYTHON:
+                self.wired.in_python.decide()
+            elif status == MORE_ROOM:
+                make_room_for_updates(venue)
+            elif status == DEPARTURES:
+                count = int(self._venue[self._waiting])
+                sent += [Departure(*row) for row in self._departures[:count, _DEPARTURE].tolist()]
+                self._venue[self._waiting] = 0
+            elif status == EMPTY_JOURNAL:
+                self._empty_journal()
+            elif status == DONE:
+                self._empty_journal()
+                if sent:
+                    self.log.flush()
+                return sent
+            else:
+                self._empty_journal()
+                self.log.flush()
+                raise_for_status(status)
+
+    def _empty_journal(self) -> None:
+        rows = int(self._engine[self._journal_rows])
+        if rows:
+            self.log.append(RECORDS, np.asarray(self.wired.state.journal[:rows]).view(np.uint8).data)
+            self._engine[self._journal_rows] = 0
+            self.records += rows

@@ -1,0 +1,89 @@
+"""The three stops: pause quoting, cancel all, flatten. Each ends with the state that the venue confirms.
+
+pause    no quotes; the session goes on, positions stay
+cancel   no order of the account rests in any instrument of the session; positions stay
+flatten  first takes to a flat position, then as cancel
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quotewright.domain.journal import Hold, Record
+from quotewright.live.step import Response
+from quotewright.orders.states import NONE
+
+if TYPE_CHECKING:
+    from quotewright.live.session import Session
+
+GRAVITY = {"pause": 1, "cancel": 2, "flatten": 3}
+_LOOK_AGAIN = 50_000_000
+
+
+class Stop:
+    """One stop under way; `done` when confirmed, `late` when it has taken longer than `patience` ns."""
+
+    def __init__(self, kind: str, *, patience: int = 60 * 10**9, beyond: int = 1000) -> None:
+        self.kind = kind
+        self.gravity = GRAVITY[kind]
+        self.done = False
+        self.late = False
+        self.left: list[tuple[int, int]] = []  # (leg, position atoms) that could not be taken to zero
+        self._patience = patience
+        self._beyond = beyond  # ticks beyond the touch that takes may go
+        self._deadline = 0
+        self._asked = False
+        self._next = 0
+
+    def begin(self, session: Session, now: int) -> None:
+        """Pull every quote; positions begin to be taken where that is asked."""
+        self._deadline = now + self._patience
+        session.hold(session.legs, Hold.OPERATOR if self.kind == "pause" else Hold.STOPPING, now)
+        if self.kind == "flatten":
+            session.answer([_flatten(leg, self._beyond) for leg in session.legs], now)
+
+    def next_due(self) -> int:
+        """When to look again."""
+        return self._next
+
+    def advance(self, session: Session, now: int) -> None:
+        """See how far it is."""
+        self._next = now + _LOOK_AGAIN
+        if now > self._deadline:
+            self.late = True
+        if self.kind == "flatten" and not self._flat(session):
+            return
+        if not self._asked and self.kind != "pause":
+            self._asked = True
+            if self.kind == "flatten":  # what is less than the smallest order stays
+                session.answer([_flatten(leg, 0) for leg in session.legs], now)
+            for link in session.links:
+                if link.gateway is not None:
+                    link.gateway.cancel_everything(now)
+        if self._nothing_open(session) and (self.kind == "pause" or self._confirmed(session)):
+            self.done = True
+
+    def _flat(self, session: Session) -> bool:
+        state = session.step.wired.state
+        self.left = []
+        flat = True
+        for leg in session.legs:
+            mine = state.legs[leg]
+            instrument = state.instruments[int(mine["instrument"])]
+            position = int(mine["position"])
+            if position:
+                self.left.append((leg, position))
+            if abs(position) // int(instrument["atoms_per_lot"]) >= max(1, int(instrument["min_qty"])):
+                flat = flat and self.late
+        return flat
+
+    def _nothing_open(self, session: Session) -> bool:
+        state = session.step.wired.state
+        return all(int(state.legs[leg]["first_order"]) == NONE for leg in session.legs)
+
+    def _confirmed(self, session: Session) -> bool:
+        return all(link.gateway is None or link.gateway.everything_cancelled for link in session.links)
+
+
+def _flatten(leg: int, beyond: int) -> Response:
+    return Response(0, 0, beyond, 0, 0, leg, int(Record.FLATTEN), 0)
