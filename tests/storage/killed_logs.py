@@ -1,0 +1,71 @@
+"""Writers of one session log that are killed: run as a script, `killed_logs.py FOLDER SEED KILLS`.
+
+Each writer goes on where the one before was killed, and says through a pipe what it has flushed. After every kill the
+log must hold exactly that, and perhaps what was flushed without being said. Prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import struct
+import sys
+import time
+from pathlib import Path
+
+from quotewright.storage.session_log import NOTE, SessionLog, read_log
+from quotewright.storage.session_log_frames import segments_of
+
+NUMBER = struct.Struct("<Q")
+
+
+def payload(number: int) -> bytes:
+    return NUMBER.pack(number) * (1 + number % 40)
+
+
+def write(folder: Path, start: int, seed: int, told: int) -> None:
+    chance = random.Random(seed)
+    log = SessionLog(folder, rotate_bytes=5000, sync_every_ns=chance.choice([0, 500_000]))
+    os.write(told, NUMBER.pack(start))
+    number = start
+    while True:
+        for _ in range(chance.randrange(1, 6)):
+            log.append(NOTE, payload(number))
+            number += 1
+        log.flush()
+        os.write(told, NUMBER.pack(number))
+
+
+def main(folder: Path, seed: int, kills: int) -> None:
+    chance = random.Random(seed)
+    known = 0
+    for _ in range(kills):
+        heard, told = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(heard)
+            try:
+                write(folder, known, chance.randrange(2**32), told)
+            finally:
+                os._exit(1)
+        os.close(told)
+        with os.fdopen(heard, "rb") as pipe:
+            if chance.random() < 0.9:  # else it may die while it opens the log
+                pipe.read(NUMBER.size)
+            time.sleep(chance.uniform(0, 0.01))
+            os.kill(child, signal.SIGKILL)
+            status = os.waitpid(child, 0)[1]
+            assert os.WIFSIGNALED(status), "the writer failed"
+            said = pipe.read()
+        flushed = max([known, *(NUMBER.unpack_from(said, at)[0] for at in range(0, len(said) - 7, 8))])
+        found = [frame.payload for frame in read_log(folder)]
+        assert flushed <= len(found) <= flushed + 5, f"{flushed} flushed, {len(found)} found"
+        assert found == [payload(number) for number in range(len(found))]
+        known = len(found)
+    sys.stdout.write(json.dumps({"kills": kills, "frames": known, "segments": len(segments_of(folder))}) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
