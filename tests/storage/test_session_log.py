@@ -292,5 +292,6 @@ def test_writers_killed_at_random_moments_lose_nothing_they_flushed(tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_writers_killed_two_thousand_times(tmp_path: Path) -> None:
-    kill_writers(tmp_path, seed=4, kills=2000)
+@pytest.mark.parametrize("seed", range(100, 125))
+def test_writers_killed_a_thousand_times(tmp_path: Path, seed: int) -> None:
+    kill_writers(tmp_path, seed, kills=40)
