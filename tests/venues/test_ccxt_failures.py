@@ -88,7 +88,7 @@ def test_what_binance_says_is_read_by_its_own_codes(status: int, body: str, kind
         ("okx", 200, {"code": "99999", "data": [], "msg": "never seen before"}, Kind.DOUBT),
         ("kraken", 200, {"error": ["EOrder:Insufficient funds"]}, Kind.REFUSED),
         ("kraken", 200, {"error": ["EService:Timeout"]}, Kind.DOUBT),
-        ("kraken", 200, {"error": ["EOrder:Invalid price"]}, Kind.REFUSED),
+        ("kraken", 200, {"error": ["EGeneral:Invalid arguments"]}, Kind.REFUSED),
         ("kraken", 200, {"error": ["EAPI:Invalid nonce"]}, Kind.CLOCK),
         ("bybit", 200, {"retCode": 110007, "retMsg": "ab not enough for new order"}, Kind.REFUSED),
         (
