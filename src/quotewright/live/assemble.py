@@ -10,10 +10,11 @@ import msgspec
 
 from quotewright.domain.errors import InputError
 from quotewright.domain.journal import Hold, Record
-from quotewright.gateway.gateway import Gateway, GatewaySettings, KnownOrder
+from quotewright.gateway.gateway import Gateway
 from quotewright.gateway.ids import ClientIds
-from quotewright.gateway.notes import Note
+from quotewright.gateway.messages import KnownOrder, Note
 from quotewright.gateway.port import VenuePort
+from quotewright.gateway.settings import GatewaySettings
 from quotewright.live.answers import Translator
 from quotewright.live.carry import Carry, LegCarry, OrderCarry, StartFrame
 from quotewright.live.latency import LatencyBudget
@@ -111,6 +112,8 @@ def assemble(
         noted=noted or _to_log(log),
         early=[adoption(order) for order in orders],
         latency=latency,
+        number=session_number,
+        carried=legs,
     )
     for number, leg in enumerate(legs):
         session.remember_hold(number, leg.held)
@@ -213,7 +216,7 @@ def _gateway(
     for order, origin in zip(orders, carry.orders, strict=True):
         leg = legs[order.leg]
         if leg.instrument in here:
-            client_id = ClientIds(place.settings.desk, origin.session).of(origin.number)
+            client_id = ClientIds(place.settings.desk, origin.session).make(origin.number)
             known.append(
                 KnownOrder(
                     client_id, order.number, order.leg, here.index(leg.instrument), order.side, order.price, order.qty,
@@ -221,7 +224,7 @@ def _gateway(
                 )
             )  # fmt: skip
     seen = {index: carry.seen[name] for index, name in enumerate(here) if name in carry.seen}
-    gateway.restore(known, seen, carry.start_balances.get(place.settings.name, {}), now)
+    gateway.restore(known, seen, carry.balances.get(place.settings.name), carry.since or now, now)
     return gateway
 
 

@@ -58,7 +58,8 @@ class Carry(msgspec.Struct):
     seen: dict[str, list[int]] = msgspec.field(default_factory=dict[str, list[int]])  # trade ids by VENUE:SYMBOL
     sessions: dict[str, list[tuple[str, str]]] = msgspec.field(default_factory=dict[str, list[tuple[str, str]]])
     stop: str = ""  # a stop that had begun and not ended
-    start_balances: dict[str, dict[str, int]] = msgspec.field(default_factory=dict[str, dict[str, int]])  # by venue
+    balances: dict[str, dict[str, int]] = msgspec.field(default_factory=dict[str, dict[str, int]])  # atoms, by venue
+    since: int = 0  # time of the first session
 
     def leg(self, agent: str, instrument: str) -> LegCarry:
         """The leg of that name, or a fresh one."""
@@ -123,7 +124,8 @@ def _fold(start: StartFrame, records: Any, answers: Any, more: Iterable[dict[str
     legs = [LegCarry(each.agent, each.instrument, each.cash, each.position, each.orders_sent, each.held, each.halted)
             for each in start.legs]  # fmt: skip
     carry = Carry(start.session, legs, [], dict(start.carry.seen), dict(start.carry.sessions), start.carry.stop)
-    carry.start_balances = dict(start.carry.start_balances)
+    carry.balances = dict(start.carry.balances)
+    carry.since = start.carry.since or start.time
     agents = list(dict.fromkeys(each.agent for each in legs))
     names = [str(market["name"]) for market in start.markets]
     for content in more:
@@ -134,7 +136,7 @@ def _fold(start: StartFrame, records: Any, answers: Any, more: Iterable[dict[str
         elif content["kind"] == "stop":
             carry.stop = "" if content["done"] else content["stop"]
         elif content["kind"] == "balances":
-            carry.start_balances.setdefault(content["venue"], content["start"])
+            carry.balances[content["venue"]] = content["expected"]
     where = {(agents.index(leg.agent), names.index(leg.instrument)): number for number, leg in enumerate(legs)}
     _positions(legs, where, records)
     carry.orders = _open_orders(start, legs, where, records, answers)

@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from quotewright.domain.events import EventArray
 from quotewright.domain.journal import Hold, Record
-from quotewright.gateway.gateway import Command, Gateway
-from quotewright.gateway.notes import Note
+from quotewright.gateway.gateway import Gateway
+from quotewright.gateway.messages import Command, Note
 from quotewright.gateway.port import Alarm, Cleared, Fact
 from quotewright.live.answers import Translator
+from quotewright.live.carry import LegCarry
 from quotewright.live.latency import LatencyBudget
 from quotewright.live.step import Departure, Response, Step
 from quotewright.live.stops import Stop
+from quotewright.storage.session_log import NOTE
 
 NEVER = 2**63 - 1
 MARKET_ALARMS = ("stale-market", "diverging-market")
@@ -33,6 +37,7 @@ class Link:
     first: int
     count: int
     gateway: Gateway | None = None  # none: market data only
+    holds: set[str] = field(default_factory=set[str])  # of the gateway, as last acted upon
     alarms: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])  # name, instrument of the session
 
 
@@ -50,7 +55,11 @@ class Session:
         noted: Callable[[Note], None],
         early: Sequence[Response] = (),
         latency: LatencyBudget | None = None,
+        number: int = 0,
+        carried: Sequence[LegCarry] = (),
     ) -> None:
+        self.number = number
+        self.carried = list(carried)  # what each leg began with
         self.step = step
         self.links = list(links)
         self.leg_instruments = list(leg_instruments)
@@ -62,6 +71,7 @@ class Session:
         self.stop: Stop | None = None
         self._early: list[Response] = list(early)  # what must wait for the first market update
         self._held = [0] * len(self.leg_instruments)
+        self._slow = False
 
     # What comes in
 
@@ -75,7 +85,7 @@ class Session:
         self._send(self.step.rows(events, now), now)
         if not began and self.step.started:
             waiting, self._early = self._early, []
-            self.answer(waiting, now)
+            self._send(self._take(waiting, now), now)
         self._settle(now)
 
     def on_fact(self, link: int, fact: Fact, now: int) -> None:
@@ -114,7 +124,7 @@ class Session:
         if not self.step.started:
             self._early += given
             return
-        self._send(self.step.answers(given, now), now)
+        self._send(self._take(given, now), now)
 
     def hold(self, legs: Sequence[int], who: Hold, now: int) -> None:
         """Pause legs on behalf of someone: their quotes are pulled now."""
@@ -179,6 +189,14 @@ class Session:
             else:
                 self.release(legs, Hold.MARKET, now)
 
+    def _judge(self, number: int, link: Link, gateway: Gateway, now: int) -> None:
+        """Pull the quotes that a gateway's holds forbid, let the others be."""
+        for leg in self.legs:
+            if self.elsewhere[leg] != number:
+                continue
+            forbidden = gateway.held(self.leg_instruments[leg] - link.first)
+            (self.hold if forbidden else self.release)([leg], Hold.VENUE, now)
+
     def _send(self, departures: Sequence[Departure], now: int) -> None:
         """Hand commands to the gateways, and what these answer at once to the step, until nothing is left."""
         waiting = list(departures)
@@ -198,7 +216,16 @@ class Session:
             if not self.step.started:
                 self._early += answers
                 return
-            waiting = self.step.answers(answers, now)
+            waiting = self._take(answers, now)
+
+    def _take(self, answers: Sequence[Response], now: int) -> list[Departure]:
+        """Hand answers to the step; with fills, what the account must now hold goes into the same write of the log."""
+        if any(answer.kind == Record.FILL for answer in answers):
+            for link in self.links:
+                if link.gateway is not None and (expected := link.gateway.expected_balances()):
+                    note = {"kind": "balances", "venue": link.name, "expected": expected}
+                    self.step.log.append(NOTE, msgspec.json.encode(note))
+        return self.step.answers(answers, now)
 
     def _gathered(self) -> list[Response]:
         found: list[Response] = []
@@ -221,13 +248,12 @@ class Session:
         for number, link in enumerate(self.links):
             if link.gateway is None:
                 continue
-            legs = [leg for leg in self.legs if self.elsewhere[leg] == number]
-            if link.gateway.holds:
-                self.hold(legs, Hold.VENUE, now)
-            else:
-                self.release(legs, Hold.VENUE, now)
-        if self.latency is not None:
-            switch = self.hold if self.latency.broken else self.release
+            if link.gateway.holds != link.holds:
+                link.holds = set(link.gateway.holds)
+                self._judge(number, link, link.gateway, now)
+        if self.latency is not None and self.latency.broken != self._slow:
+            self._slow = self.latency.broken
+            switch = self.hold if self._slow else self.release
             switch(self.legs, Hold.LATENCY, now)
         if self.stop is not None and not self.stop.done:
             self.stop.advance(self, now)

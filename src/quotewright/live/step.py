@@ -146,11 +146,17 @@ class Step:
             if deliver(self.wired.venue, self._answers, len(part)) == IN_FLIGHT_FULL:
                 raise_for_status(IN_FLIGHT_FULL)
             sent += self._run(self._none, self._none, self.last + 1)
+        self.log.flush()
         return sent
 
     def time(self, now: int) -> list[Departure]:
         """Let what is due up to `now` happen; returns what is to be sent now."""
         return self._run(self._none, self._none, self.stamp(now) + 1) if self.started else []
+
+    def warm(self) -> None:
+        """Have everything compiled before the first row comes."""
+        deliver(self.wired.venue, self._answers, 0)
+        self._run(self._none, self._none, 1)
 
     def end(self, now: int) -> None:
         """Close the books: RUN_END for every leg."""

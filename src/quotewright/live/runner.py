@@ -1,0 +1,371 @@
+"""A session on real sockets: one event loop, one thread; every callback runs to its end before the next."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+
+from quotewright.domain.errors import HaltError, InputError, PauseError
+from quotewright.domain.events import EventArray
+from quotewright.gateway.messages import Note
+from quotewright.gateway.port import Fact, VenuePort
+from quotewright.gateway.settings import GatewaySettings, check_needs
+from quotewright.live.assemble import Place, assemble, worlds_of
+from quotewright.live.carry import read_carry
+from quotewright.live.control_folder import ControlFolder
+from quotewright.live.latency import LatencyBook, LatencyBudget, Stage
+from quotewright.live.opening import Clock, binance_settings, learn_binance, read_key
+from quotewright.live.operator import Operator
+from quotewright.live.session import Session
+from quotewright.live.settings import Mode, SessionSettings, VenueSettings
+from quotewright.live.stops import Stop
+from quotewright.live.structured_log import StructuredLog
+from quotewright.live.watchdog import Watchdog
+from quotewright.sessions.wiring import Market
+from quotewright.storage.session_log import NOTE, SessionLog
+from quotewright.venues.binance_spot import BinanceSpot
+from quotewright.venues.sockets import SocketWire
+
+LOG_FOLDER = "log"
+NEEDS = ("post_only", "query_by_client_id", "user_stream")
+_LOOK_AROUND = 0.1  # s between looks at the control folder and the watchdog
+_READY_PATIENCE = 60.0
+
+
+@dataclass
+class Outcome:
+    """How a session ended."""
+
+    mode: str
+    session: int
+    seconds: float
+    events: int
+    stop: str
+    confirmed: bool
+    left: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+
+    @property
+    def exit_code(self) -> int:
+        """0 if what the stop asked for is confirmed, else 5."""
+        return 0 if self.confirmed else PauseError.exit_code
+
+
+class Runner:
+    """Opens the venues, runs the session until it is stopped, and closes the books.
+
+    `told` hears what takes time, `seconds` ends the session by itself; 0: never.
+    """
+
+    def __init__(
+        self,
+        settings: SessionSettings,
+        mode: Mode,
+        out: Path,
+        *,
+        seconds: float = 0.0,
+        told: Callable[[str], None] = lambda _: None,
+        began: Callable[[Runner], None] = lambda _: None,
+    ) -> None:
+        self.settings = settings
+        self.mode: Mode = mode
+        self.out = out
+        self.latencies = LatencyBook([venue.name for venue in settings.venues])
+        self.notes: list[Note] = []  # the latest
+        self.markets: list[Market] = []
+        self.session: Session | None = None
+        self.operator: Operator | None = None
+        self.ports: list[VenuePort] = []
+        self._seconds = seconds
+        self._told = told
+        self._began = began
+        self._clock = Clock()
+        self._adapters: list[Any] = []
+        self._wires: list[SocketWire] = []
+        self._handle: asyncio.TimerHandle | None = None
+        self._armed = 0
+        self._ended = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._started_at = 0
+
+    @property
+    def now(self) -> int:
+        """Local time, ns since the epoch."""
+        return self._clock()
+
+    async def run(self) -> Outcome:
+        """The whole session. Raises InputError, PauseError, HaltError; the log is closed in any case."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        with SessionLog(self.out / LOG_FOLDER) as log, contextlib.ExitStack() as stack:
+            self._diary = stack.enter_context(StructuredLog(self.out / "session.jsonl"))
+            carry = read_carry(self.out / LOG_FOLDER)
+            places = [await self._open(number, venue) for number, venue in enumerate(self.settings.venues)]
+            self.markets = [market for place in places for market in place.markets]
+            limit = self.settings.latency_budget
+            budget = LatencyBudget(Stage.WIRE_OUT, limit, samples=3) if limit else None
+            session = assemble(
+                self.settings,
+                self.mode,
+                places,
+                log,
+                carry,
+                self.now,
+                told=self._told,
+                noted=partial(self._noted, log),
+                latency=budget,
+            )
+            self.session = session
+            self._told("the engine")
+            session.step.warm()
+            agents = worlds_of(self.settings, self.mode)
+            legs = [(leg.agent, leg.instrument) for leg in session.carried]
+            self.operator = Operator(session, self.settings, self.mode, agents, self.markets, legs)
+            try:
+                await self._until_ended(session, carry.stop)
+            finally:
+                await self._shut(session)
+            if self._failure is not None:
+                raise self._failure
+            return self._outcome(session)
+
+    async def _open(self, number: int, venue: VenueSettings) -> Place:
+        needs_key = self.mode == "live"
+        if needs_key and not venue.keys:
+            raise InputError(f"venue {venue.name}: keys", "", "is missing: orders need the account's key file")
+        key = read_key(Path(venue.keys)) if venue.keys and self.mode != "paper" else None
+        if venue.adapter != "binance":
+            from quotewright.live.opening_ccxt import open_ccxt
+
+            adapter, markets = await open_ccxt(
+                venue, needs_key, partial(self._fact, number), partial(self._rows, number), self._clock
+            )
+        else:
+            self._told(f"{venue.name}: instruments and prices from {venue.url}")
+            markets = await learn_binance(venue, key, self._told)
+            wire = SocketWire(self._clock, ca_file=venue.ca_file)
+            adapter = BinanceSpot(
+                wire,
+                [market.instrument for market in markets],
+                partial(self._fact, number),
+                partial(self._rows, number),
+                binance_settings(venue),
+                key if needs_key else None,
+                random=Random(self.settings.seed + number),
+            )
+            wire.listener = _Guarded(adapter, self)
+            self._wires.append(wire)
+        self._adapters.append(adapter)
+        if not needs_key:
+            return Place(venue, markets)
+        policy = GatewaySettings(foreign=venue.foreign)  # pyright: ignore[reportArgumentType]
+        return Place(venue, markets, adapter, policy)
+
+    async def _until_ended(self, session: Session, unfinished: str) -> None:
+        loop = asyncio.get_running_loop()
+        folder = ControlFolder(self.out)
+        watchdog = Watchdog()
+        now = self.now
+        self._started_at = now
+        for adapter in self._adapters:
+            adapter.start(now)
+        await self._ready()
+        for link in session.links:
+            if link.gateway is not None:
+                link.gateway.start(self.now)
+        self._arm()
+        if unfinished:
+            self.ask_stop(unfinished)  # a stop outlives whatever ended the process that was told to
+        self._on_signals(loop)
+        watchdog.ready()
+        self._began(self)
+        while not self._ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _LOOK_AROUND)
+            watchdog.alive()
+            now = self.now
+            for command in folder.waiting():
+                command.answer(self._carry_out(command.word, now))
+            for kind in folder.stops():
+                self.ask_stop(kind)
+            if self._seconds and session.stop is None and now - self._started_at >= self._seconds * 1e9:
+                self.ask_stop(self.settings.stop)
+            self._guard(session.on_time, now)
+            self._look(session)
+        watchdog.stopping()
+
+    async def _ready(self) -> None:
+        """Wait for what the venues can do; refuse to begin without what orders need."""
+        if self.mode != "live":
+            return
+        async with asyncio.timeout(_READY_PATIENCE):
+            while not all(adapter.ready for adapter in self._adapters):
+                await asyncio.sleep(0.02)
+                self._tick()
+        for venue, adapter in zip(self.settings.venues, self._adapters, strict=True):
+            if reasons := check_needs(adapter.capabilities, NEEDS):
+                raise InputError("venue", venue.name, "; ".join(reasons))
+
+    def ask_stop(self, kind: str) -> None:
+        """Begin a stop; cancel and flatten end the session when they are confirmed."""
+        assert self.session is not None
+        self.session.step.log.append(NOTE, msgspec.json.encode({"kind": "stop", "stop": kind, "done": False}))
+        self._guard(self.session.begin_stop, Stop(kind, patience=self.settings.stop_patience), self.now)
+
+    def leave(self) -> None:
+        """End now, whatever is confirmed."""
+        self._ended.set()
+
+    def _look(self, session: Session) -> None:
+        """Whether a stop is over, one way or the other."""
+        stop = session.stop
+        if stop is None or (stop.kind == "pause" and not stop.late):
+            return
+        if stop.done or stop.late:
+            if stop.done:
+                session.step.log.append(NOTE, msgspec.json.encode({"kind": "stop", "stop": stop.kind, "done": True}))
+            if stop.kind != "pause":
+                self._ended.set()
+
+    def _on_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        def end() -> None:
+            if self.session is not None and self.session.stop is not None and self.session.stop.kind != "pause":
+                self.leave()  # asked twice
+            else:
+                self.ask_stop(self.settings.stop)
+
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
+            loop.add_signal_handler(signal.SIGINT, end)
+            loop.add_signal_handler(signal.SIGTERM, end)
+            loop.add_signal_handler(signal.SIGUSR1, self.ask_stop, "pause")
+            loop.add_signal_handler(signal.SIGUSR2, self.ask_stop, "flatten")
+
+    def _carry_out(self, word: dict[str, Any], now: int) -> dict[str, Any]:
+        assert self.operator is not None
+        try:
+            return {"ok": True, **self.operator.carry_out(word, now)}
+        except InputError as error:
+            return {"ok": False, "error": str(error)}
+        finally:
+            self._arm()
+
+    # What comes in
+
+    def _fact(self, number: int, fact: Fact, now: int) -> None:
+        if self.session is not None:
+            self._guard(self.session.on_fact, number, fact, now)
+
+    def _rows(self, number: int, events: EventArray, now: int) -> None:
+        if self.session is not None:
+            self._guard(self.session.on_rows, number, events, now)
+
+    def _guard(self, call: Callable[..., None], *given: Any) -> None:
+        """An error in the session ends it: what cannot be journaled or understood must not go on trading."""
+        try:
+            call(*given)
+        except Exception as error:
+            if self._failure is None:
+                self._failure = error if isinstance(error, HaltError) else HaltError(f"{type(error).__name__}: {error}")
+                self._failure.__cause__ = error
+            self._ended.set()
+
+    def _noted(self, log: SessionLog, note: Note) -> None:
+        log.append(NOTE, msgspec.json.encode({"kind": "note", **msgspec.to_builtins(note)}))
+        self._diary.write(note.severity, note.name, note.text, engine_time=note.time, client_id=note.client_id)
+        self.notes = [*self.notes[-49:], note]
+
+    # Time
+
+    def after_input(self) -> None:
+        """Arm the timer anew: an input may have made something due earlier."""
+        self._arm()
+
+    def _tick(self) -> None:
+        self._armed = 0
+        now = self.now
+        for adapter in self._adapters:
+            if adapter.next_due() <= now:
+                adapter.on_time(now)
+        if self.session is not None and self.session.next_due() <= now:
+            self._guard(self.session.on_time, now)
+        self._arm()
+
+    def _arm(self) -> None:
+        if self.session is None or self._ended.is_set():
+            return
+        due = min(self.session.next_due(), *(adapter.next_due() for adapter in self._adapters))
+        if due == self._armed:
+            return
+        if self._handle is not None:
+            self._handle.cancel()
+        self._armed = due
+        wait = max(0.0, (due - self.now) / 1e9)
+        self._handle = asyncio.get_running_loop().call_later(min(wait, 60.0), self._tick)
+
+    # The end
+
+    async def _shut(self, session: Session) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        if self._failure is not None:
+            self._cancel_after_failure(session)
+        with contextlib.suppress(HaltError):
+            session.step.end(self.now)
+        for adapter in self._adapters:
+            adapter.stop(self.now)
+            if hasattr(adapter, "close"):
+                await adapter.close()
+        for wire in self._wires:
+            await wire.aclose()
+
+    def _cancel_after_failure(self, session: Session) -> None:
+        """Whatever went wrong here, the venue is still told to cancel everything."""
+        for link in session.links:
+            if link.gateway is not None:
+                with contextlib.suppress(Exception):
+                    link.gateway.cancel_everything(self.now)
+
+    def _outcome(self, session: Session) -> Outcome:
+        stop = session.stop
+        left = [
+            {
+                "agent": self.operator.legs[leg][0] if self.operator else "",
+                "instrument": self.markets[session.leg_instruments[leg]].name,
+                "position": self.markets[session.leg_instruments[leg]].instrument.position(atoms),
+            }
+            for leg, atoms in (stop.left if stop is not None else [])
+        ]
+        return Outcome(
+            self.mode,
+            session.number,
+            (self.now - self._started_at) / 1e9,
+            int(session.step.wired.state.engine[0]["events"]),
+            stop.kind if stop is not None else "",
+            stop is not None and stop.done,
+            left,
+        )
+
+
+class _Guarded:
+    """Between wire and adapter: after each input the timer is armed, and an adapter's error ends the session."""
+
+    def __init__(self, adapter: Any, runner: Runner) -> None:
+        self._adapter = adapter
+        self._runner = runner
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._adapter, name)
+
+        def guarded(*given: Any) -> None:
+            self._runner._guard(call, *given)  # pyright: ignore[reportPrivateUsage]
+            self._runner.after_input()
+
+        setattr(self, name, guarded)
+        return guarded
