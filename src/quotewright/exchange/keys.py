@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -55,9 +55,11 @@ def rest_payload(query: str, body: str) -> bytes:
     return (_without_signature(query) + _without_signature(body)).encode()
 
 
-def ws_payload(params: Mapping[str, str]) -> bytes:
-    """What a WebSocket request's signature covers: its parameters in the order of their names."""
-    return "&".join(f"{name}={params[name]}" for name in sorted(params) if name != "signature").encode()
+def ws_payloads(params: Mapping[str, str]) -> tuple[bytes, ...]:
+    """What a WebSocket request's signature may cover: its parameters by name, percent-encoded or as they are."""
+    named = [(name, params[name]) for name in sorted(params) if name != "signature"]
+    plain, encoded = "&".join(f"{name}={value}" for name, value in named), urlencode(named)
+    return (plain.encode(),) if plain == encoded else (encoded.encode(), plain.encode())
 
 
 def rest_signature(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -102,9 +102,18 @@ def ws_params(raw: Mapping[str, msgspec.Raw]) -> dict[str, str]:
 
 
 def admit(
-    venue: Venue, method: Method, params: Mapping[str, str], payload: bytes, key: str | None, signature: str, now: int
+    venue: Venue,
+    method: Method,
+    params: Mapping[str, str],
+    payloads: Sequence[bytes],
+    key: str | None,
+    signature: str,
+    now: int,
 ) -> Admitted:
-    """Check parameters' names, and for signed methods key, time and signature; raises ApiError."""
+    """Check parameters' names, and for signed methods key, time and signature; raises ApiError.
+
+    `payloads` are what the signature may cover.
+    """
     unread = [name for name in params if name not in method.takes and name not in _SIGNING]
     if unread:
         read = len(params) - len(unread)
@@ -121,7 +130,7 @@ def admit(
     if not signature:
         raise missing("signature")
     deadline = read_deadline(venue, params, now)
-    if not known[0].signed(payload, signature):
+    if not any(known[0].signed(payload, signature) for payload in payloads):
         raise ApiError(-1022, "Signature for this request is not valid.")
     return Admitted(known[0], known[1], deadline)
 

@@ -6,7 +6,7 @@ It reads no clock, opens no socket and draws nothing but from seeded generators:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from quotewright.exchange.hooks import (
     Request,
     VenueEvent,
 )
-from quotewright.exchange.keys import rest_payload, rest_signature, ws_payload
+from quotewright.exchange.keys import rest_payload, rest_signature, ws_payloads
 from quotewright.exchange.limits import SECOND, Window, banned_error
 from quotewright.exchange.orders import ms
 from quotewright.exchange.replies import Pending, http_reply, written, ws_error
@@ -94,8 +94,8 @@ class ExchangeServer:
         account = self._account_of(key) if method.signed else ""
         asked = Request(kind, "rest", account, params.get("symbol", ""), request.address, params=params)
         signature = rest_signature(params.get("signature", "").replace(" ", "+"))
-        payload = rest_payload(request.query, body)
-        self._begin(Pending(asked, method, ref), payload, key, signature, error)
+        payloads = (rest_payload(request.query, body),)
+        self._begin(Pending(asked, method, ref), payloads, key, signature, error)
 
     def ws_open(self, path: str, address: str, now: int) -> int | HttpReply:
         """A new WebSocket at a path (with its query); its number, or a refusal."""
@@ -104,7 +104,7 @@ class ExchangeServer:
         kind: Literal["market", "api"] = "api" if plain.rstrip("/") == "/ws-api/v3" else "market"
         names = _names_in(plain, query) if kind == "market" else []
         counters = self.venue.counters
-        if names is None or any(read_name(name) is None for name in names):
+        if names is None:
             return HttpReply(404, _PLAIN, b"")
         until = self._banned(address, now)
         if until:
@@ -121,7 +121,8 @@ class ExchangeServer:
         self._alive.add(conn.number)
         self._lives.append((now + LIFE, conn.number))
         for name in names:
-            self.venue.subscriptions.add(conn, name)
+            if read_name(name) is not None:  # what is no stream is silent, and no error: clients count in paths
+                self.venue.subscriptions.add(conn, name)
         return conn.number
 
     def ws_text(self, conn: int, text: bytes, now: int) -> None:
@@ -259,9 +260,11 @@ class ExchangeServer:
         symbol = params.get("symbol", "")
         request = Request(asked.method, "ws", account, symbol, conn.address, conn.number, params)
         pending = Pending(request, method, conn.number, asked.id, conn)
-        self._begin(pending, ws_payload(params), key, signature, None)
+        self._begin(pending, ws_payloads(params), key, signature, None)
 
-    def _begin(self, pending: Pending, payload: bytes, key: str | None, signature: str, error: ApiError | None) -> None:
+    def _begin(
+        self, pending: Pending, payloads: Sequence[bytes], key: str | None, signature: str, error: ApiError | None
+    ) -> None:
         request, method, now = pending.request, pending.method, self._now
         until = self._banned(request.address, now)
         try:
@@ -274,7 +277,7 @@ class ExchangeServer:
         try:
             if error is not None:
                 raise error
-            pending.admitted = self._admit(pending, payload, key, signature)
+            pending.admitted = self._admit(pending, payloads, key, signature)
         except ApiError as refused:
             self._finish(pending, None, refused)
             return
@@ -291,12 +294,12 @@ class ExchangeServer:
                 return
         self._execute(pending)
 
-    def _admit(self, pending: Pending, payload: bytes, key: str | None, signature: str) -> Admitted:
+    def _admit(self, pending: Pending, payloads: Sequence[bytes], key: str | None, signature: str) -> Admitted:
         conn, method, params = pending.conn, pending.method, pending.request.params
         if conn is not None and conn.account is not None and method.signed and not signature:
             key = conn.key if key is None else key
             unsigned = Method(method.handler, method.weight, method.takes)
-            admit(self.venue, unsigned, params, payload, None, "", self._now)
+            admit(self.venue, unsigned, params, payloads, None, "", self._now)
             known = self.venue.keys[conn.key]
             if method.trades and not known[0].may_trade:
                 raise ApiError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
@@ -304,7 +307,7 @@ class ExchangeServer:
             if "timestamp" in params:
                 deadline = read_deadline(self.venue, params, self._now)
             return Admitted(known[0], known[1], deadline)
-        return admit(self.venue, method, params, payload, key, signature, self._now)
+        return admit(self.venue, method, params, payloads, key, signature, self._now)
 
     def _execute(self, pending: Pending) -> None:
         """Carry a request out, at its turn in the matching engine if it trades."""
