@@ -18,6 +18,7 @@ from quotewright.domain.kernel import subkernel
 READER = np.dtype(
     [
         ("futures", "i8"),
+        ("instrument", "i8"),  # its index, as it stands in a row's last word
         ("price_digits", "i8"),  # a tick is digits * 10**-scale
         ("price_scale", "i8"),
         ("qty_digits", "i8"),

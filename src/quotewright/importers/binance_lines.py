@@ -86,6 +86,12 @@ def _line(text: Any, start: int, end: int, reader: Any, symbol: Any, rows: Any) 
     reader.at = start
     reader.seen = 0
     local = _local_time(text, end, reader)
+    return take_message(text, end, reader, local, symbol, rows)
+
+
+@subkernel
+def take_message(text: Any, end: int, reader: Any, local: int, symbol: Any, rows: Any) -> bool:
+    """Read one wrapped message, which begins where the reader is; False, and nothing is taken, if it is unusual."""
     if local < reader.local or not follows(text, end, reader, _STREAM):
         return False
     while reader.at < end and text[reader.at] != AT:
@@ -138,12 +144,12 @@ def _local_time(text: Any, end: int, reader: Any) -> int:
 
 
 @subkernel
-def _write(rows: Any, row: int, exch_ts: int, local: int, seq: int, word: int) -> None:
+def _write(reader: Any, rows: Any, row: int, exch_ts: int, local: int, seq: int, word: int) -> None:
     rows[row, 0] = exch_ts
     rows[row, 1] = local
     rows[row, 2] = seq
     rows[row, 3] = 0
-    rows[row, 6] = word
+    rows[row, 6] = word | reader.instrument
 
 
 @subkernel
@@ -162,8 +168,8 @@ def _best(text: Any, reader: Any, rows: Any, local: int) -> bool:
         time = reader.exchange if reader.exchange else local
         word |= _MARK_ESTIMATED
     row = reader.rows
-    _write(rows, row, time, local, seq, word | _BUY)
-    _write(rows, row + 1, time, local, seq, word | _SELL | _MARK_LAST)
+    _write(reader, rows, row, time, local, seq, word | _BUY)
+    _write(reader, rows, row + 1, time, local, seq, word | _SELL | _MARK_LAST)
     rows[row, 4], rows[row, 5] = bid, bid_qty
     rows[row + 1, 4], rows[row + 1, 5] = ask, ask_qty
     reader.rows += 2
@@ -185,7 +191,7 @@ def _trade(text: Any, reader: Any, rows: Any, local: int) -> bool:
     reader.exchange = max(reader.exchange, time)
     row = reader.rows
     side = _SELL if reader.value[MAKER] else _BUY  # the buyer was the maker, so the seller took
-    _write(rows, row, time, local, seq, TRADE | side | _MARK_LAST)
+    _write(reader, rows, row, time, local, seq, TRADE | side | _MARK_LAST)
     rows[row, 4], rows[row, 5] = price, qty
     reader.rows += 1
     return True
@@ -212,10 +218,10 @@ def _depth(reader: Any, rows: Any, local: int) -> bool:
     bids = reader.value[BIDS]
     count = bids + reader.value[ASKS]
     for i in range(count):
-        _write(rows, start + i, time, local, last, LEVEL | (_BUY if i < bids else _SELL))
+        _write(reader, rows, start + i, time, local, last, LEVEL | (_BUY if i < bids else _SELL))
     if count == 0:
         count = 1
-        _write(rows, start, time, local, last, NOTE)
+        _write(reader, rows, start, time, local, last, NOTE)
         rows[start, 4], rows[start, 5] = 0, 0
     rows[start + count - 1, 6] |= _MARK_LAST
     reader.rows += count
