@@ -101,6 +101,14 @@ def ws_params(raw: Mapping[str, msgspec.Raw]) -> dict[str, str]:
     return params
 
 
+def check_names(method: Method, params: Mapping[str, str]) -> None:
+    """Raise ApiError for parameters that a REST method does not read."""
+    read = sum(name in method.takes or name in _SIGNING for name in params)
+    if read < len(params):
+        message = f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{len(params)}'."
+        raise ApiError(-1104, message)
+
+
 def admit(
     venue: Venue,
     method: Method,
@@ -110,16 +118,10 @@ def admit(
     signature: str,
     now: int,
 ) -> Admitted:
-    """Check parameters' names, and for signed methods key, time and signature; raises ApiError.
+    """Check key, time and signature of a signed method's request; raises ApiError.
 
     `payloads` are what the signature may cover.
     """
-    unread = [name for name in params if name not in method.takes and name not in _SIGNING]
-    if unread:
-        read = len(params) - len(unread)
-        raise ApiError(
-            -1104, f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{len(params)}'."
-        )
     if not method.signed:
         return Admitted()
     if not key:

@@ -35,6 +35,7 @@ from quotewright.exchange.requests import (
     Admitted,
     Envelope,
     admit,
+    check_names,
     late,
     read_deadline,
     rest_params,
@@ -42,7 +43,7 @@ from quotewright.exchange.requests import (
 )
 from quotewright.exchange.settings import ExchangeSettings
 from quotewright.exchange.streams import Connection, answer, read_name
-from quotewright.exchange.venue import Call, Method, Venue
+from quotewright.exchange.venue import Call, Venue
 
 LIFE = 86_400 * SECOND  # of a connection
 _PLAIN = {"content-type": "text/html"}
@@ -88,6 +89,7 @@ class ExchangeServer:
         error: ApiError | None = None
         try:
             params = rest_params(request.query, body)
+            check_names(method, params)
         except ApiError as found:
             error = found
         key = request.headers.get("x-mbx-apikey")
@@ -297,9 +299,6 @@ class ExchangeServer:
     def _admit(self, pending: Pending, payloads: Sequence[bytes], key: str | None, signature: str) -> Admitted:
         conn, method, params = pending.conn, pending.method, pending.request.params
         if conn is not None and conn.account is not None and method.signed and not signature:
-            key = conn.key if key is None else key
-            unsigned = Method(method.handler, method.weight, method.takes)
-            admit(self.venue, unsigned, params, payloads, None, "", self._now)
             known = self.venue.keys[conn.key]
             if method.trades and not known[0].may_trade:
                 raise ApiError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
