@@ -252,7 +252,7 @@ class VenuePort(Protocol):
         ...
 
     def cancel_all(self, ref: int, instrument: int, now: int) -> None:
-        """Answered by CancelAllDone or Failure; every open order of the account in the instrument, whoever placed it."""
+        """Answered by CancelAllDone or Failure; every open order of the account in the instrument, whoever's it is."""
         ...
 
     def query_order(self, ref: int, instrument: int, client_id: str, now: int, *, venue_id: int = 0) -> None:

@@ -1,0 +1,109 @@
+"""What may be sent without passing the venue's limits: windows of weight and orders, a reserve, and bans obeyed.
+
+A window counts what was sent in its trailing interval, and a little longer: wherever the venue's own interval begins,
+it holds no more than that. What the venue says is used corrects it upward only, since others may share the address.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from quotewright.gateway.port import Cost
+
+_SLOTS = 50
+_MOST_SLACK = 1_000_000_000  # ns a message may be under way
+
+
+class Window:
+    """One limit: how much of it was used in the last interval."""
+
+    def __init__(self, interval: int, limit: int) -> None:
+        self.interval = interval
+        self.limit = limit
+        self._slot = max(interval // _SLOTS, 1)
+        self._keep = interval + min(interval // 10, _MOST_SLACK)
+        self._charges: deque[list[int]] = deque()  # slot number, amount
+        self._total = 0
+
+    def used(self, now: int) -> int:
+        """What counts against the limit now."""
+        charges = self._charges
+        while charges and (charges[0][0] + 1) * self._slot + self._keep <= now:
+            self._total -= charges.popleft()[1]
+        return self._total
+
+    def charge(self, amount: int, now: int) -> None:
+        """Count what is sent now."""
+        if amount <= 0:
+            return
+        slot = now // self._slot
+        if self._charges and self._charges[-1][0] >= slot:
+            self._charges[-1][1] += amount
+        else:
+            self._charges.append([slot, amount])
+        self._total += amount
+
+    def frees(self, now: int) -> int:
+        """When something is given back next, ns; soon if nothing is used."""
+        if not self._charges:
+            return now + self._slot
+        return (self._charges[0][0] + 1) * self._slot + self._keep
+
+
+class Budget:
+    """The limits of one address and of the accounts on it; gateways on one address share one object."""
+
+    def __init__(self) -> None:
+        self.blocked_until = 0  # nothing at all is sent before
+        self.places_until: dict[str, int] = {}  # by account: no places before
+        self.reserves: dict[str, int] = {}  # weight that each account may need to settle and cancel its orders
+        self._weight: dict[int, Window] = {}
+        self._orders: dict[str, dict[int, Window]] = {}
+
+    def rule(self, account: str, kind: str, interval: int, limit: int) -> None:
+        """Take a limit as the venue states it; a known one keeps what was counted."""
+        windows = self._weight if kind == "weight" else self._orders.setdefault(account, {})
+        window = windows.get(interval)
+        if window is None:
+            windows[interval] = Window(interval, limit)
+        else:
+            window.limit = limit
+
+    def correct(self, account: str, kind: str, interval: int, used: int, now: int) -> None:
+        """Count what the venue says is used beyond our own count, as if sent now."""
+        windows = self._weight if kind == "weight" else self._orders.get(account, {})
+        window = windows.get(interval)
+        if window is not None:
+            window.charge(used - window.used(now), now)
+
+    def charge(self, account: str, cost: Cost, now: int) -> None:
+        """Count a message that is sent now."""
+        for window in self._weight.values():
+            window.charge(cost.weight, now)
+        if cost.orders:
+            for window in self._orders.get(account, {}).values():
+                window.charge(cost.orders, now)
+
+    def fits(self, account: str, cost: Cost, now: int, keep: int, percent: int) -> bool:
+        """Whether a message leaves `keep` weight free, and stays within `percent` of every limit it counts against."""
+        for window in self._weight.values():
+            after = window.used(now) + cost.weight
+            if after + keep > window.limit or after * 100 > window.limit * percent:
+                return False
+        if cost.orders:
+            for window in self._orders.get(account, {}).values():
+                if (window.used(now) + cost.orders) * 100 > window.limit * percent:
+                    return False
+        return True
+
+    def others(self, account: str) -> int:
+        """Weight reserved for the other accounts on the address."""
+        return sum(reserve for name, reserve in self.reserves.items() if name != account)
+
+    def free(self, now: int) -> int:
+        """Weight left in the tightest window; a large number where the venue states no limit."""
+        return min((window.limit - window.used(now) for window in self._weight.values()), default=2**62)
+
+    def frees(self, now: int) -> int:
+        """When some weight is given back next, ns."""
+        return min((window.frees(now) for window in self._weight.values()), default=now)

@@ -1,0 +1,120 @@
+"""What the account must hold by the trades it made, exactly, against what the venue says it holds."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from quotewright.domain.instrument import Instrument
+from quotewright.domain.units import format_decimal
+from quotewright.gateway.port import TradeReport
+
+_FINE = 10**16  # fine units in an atom of 1e-8: products of ticks and lots are whole numbers of them
+
+
+class Holdings:
+    """Effects of trades by asset, and the totals they must add up to; amounts in atoms of 1e-8.
+
+    A total read from the venue is right if it equals what was expected at any moment since shortly before it was asked
+    for: readings lag. Assets of contracts are left out: their balances change with more than trades.
+    """
+
+    def __init__(self, instruments: Sequence[Instrument]) -> None:
+        self.totals: dict[str, tuple[int, int]] = {}  # free and locked, as the venue last said
+        self._told: dict[str, int] = {}  # venue time of it
+        self._base: dict[str, int] | None = None
+        self._candidate: dict[str, int] = {}
+        self._effects: dict[str, int] = {}
+        self._history: dict[str, deque[tuple[int, int]]] = {}
+        self._steps: list[tuple[str, int, str, int] | None] = []
+        self._rough: dict[str, int] = {}  # trades whose value is finer than an atom: the venue rounds each
+        contracts = {name for i in instruments if i.kind != "spot" for name in (i.base, i.quote)}
+        self._contracts = contracts
+        for i in instruments:
+            lot, tick = i.qty_step.fraction, i.price_step.fraction
+            scale = Fraction(10**8 * _FINE)
+            steps = (i.base, int(lot * scale), i.quote, int(lot * tick * scale))
+            self._steps.append(steps if i.kind == "spot" else None)
+
+    @property
+    def known(self) -> bool:
+        """Whether there is something to compare with."""
+        return self._base is not None
+
+    def restore(self, totals: Mapping[str, int]) -> None:
+        """Totals that a journal says the account had."""
+        self._base = dict(totals)
+
+    def view(self, balances: Mapping[str, tuple[int, int]], time: int) -> None:
+        """Take what the venue says, unless something newer is known."""
+        for asset, amounts in balances.items():
+            if time >= self._told.get(asset, 0):
+                self._told[asset] = time
+                self.totals[asset] = amounts
+
+    def book(self, trade: TradeReport, now: int) -> None:
+        """Add the effect of a trade."""
+        steps = self._steps[trade.instrument]
+        if steps is not None:
+            base, base_step, quote, quote_step = steps
+            value = trade.qty * trade.price * quote_step
+            self._add(base, trade.side * trade.qty * base_step, now)
+            self._add(quote, -trade.side * value, now)
+            if value % _FINE:
+                self._rough[quote] = self._rough.get(quote, 0) + 1
+        if trade.fee:
+            self._add(trade.fee_asset, -trade.fee * _FINE, now)
+
+    def _add(self, asset: str, fine: int, now: int) -> None:
+        after = self._effects.get(asset, 0) + fine
+        self._effects[asset] = after
+        history = self._history.setdefault(asset, deque([(0, 0)], maxlen=4096))
+        history.append((now, after))
+
+    def expected(self) -> dict[str, int]:
+        """Totals by asset, atoms rounded down; empty while there is nothing to go by."""
+        base = self._base or {}
+        names = sorted({*base, *self._effects}) if self._base is not None else []
+        return {name: base.get(name, 0) + self._effects.get(name, 0) // _FINE for name in names}
+
+    def compare(self, balances: Mapping[str, tuple[int, int]], since: int) -> dict[str, int]:
+        """Atoms too many (or, negative, too few) at the venue, by asset; `since` is the earliest it may be as of."""
+        base = self._base or {}
+        differences: dict[str, int] = {}
+        for asset in sorted({*balances, *base, *self._effects} - self._contracts):
+            free, locked = balances.get(asset, (0, 0))
+            total = (free + locked - base.get(asset, 0)) * _FINE
+            slack = self._rough.get(asset, 0) * _FINE
+            if not any(abs(total - effect) <= slack for effect in self._effects_since(asset, since)):
+                differences[asset] = (total - self._effects.get(asset, 0)) // _FINE
+        return differences
+
+    def _effects_since(self, asset: str, since: int) -> list[int]:
+        effects: list[int] = []
+        for time, effect in reversed(self._history.get(asset, ())):
+            effects.append(effect)
+            if time <= since:
+                return effects
+        return effects or [0]
+
+    def begin(self, balances: Mapping[str, tuple[int, int]]) -> bool:
+        """Take a reading as what trades add to, once two in a row agree; True when that is so."""
+        found: dict[str, int] = {}
+        for asset, (free, locked) in balances.items():
+            found[asset] = free + locked - self._effects.get(asset, 0) // _FINE
+        if self._candidate != found:
+            self._candidate = found
+            return False
+        self._base = found
+        return True
+
+    def accept(self) -> None:
+        """Forget what was expected: the next readings are right, by a person's word."""
+        self._base = None
+        self._candidate = {}
+
+
+def describe(differences: Mapping[str, int]) -> str:
+    """Differences in words: asset and exact amount."""
+    return ", ".join(f"{asset} {format_decimal(atoms, 8)}" for asset, atoms in sorted(differences.items()))
