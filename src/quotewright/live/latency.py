@@ -90,9 +90,17 @@ def _middle(cell: int) -> int:
 class LatencyBook:
     """A histogram for each venue and stage; venues are numbered as the session's links."""
 
-    def __init__(self, venues: Sequence[str]) -> None:
-        self.venues = list(venues)
-        self._histograms = [[Histogram() for _ in Stage] for _ in self.venues]
+    def __init__(self, venues: Sequence[str] = ()) -> None:
+        self.venues: list[str] = []
+        self._histograms: list[list[Histogram]] = []
+        for venue in venues:
+            self.add(venue)
+
+    def add(self, venue: str) -> int:
+        """Begin the histograms of one more venue; returns its number."""
+        self.venues.append(venue)
+        self._histograms.append([Histogram() for _ in Stage])
+        return len(self.venues) - 1
 
     def of(self, venue: int, stage: Stage) -> Histogram:
         """Its histogram, to record into."""
@@ -113,7 +121,7 @@ class LatencyBook:
 class LatencyBudget:
     """How long a stage may take before quotes must be pulled, and when they may return; `broken` says which.
 
-    Without a quantile it breaks when `samples` in a row take longer than `limit`, and clears after `clears_after` in
+    Without a quantile it breaks when `samples` in a row take longer than the limit, and clears after `clears_after` in
     a row that do not. With one it breaks when that quantile of the last `samples` is above the limit, and clears when
     it is not, and the last `clears_after` are all within it. Where nothing is measured while quotes are away (as
     acknowledgements), it clears by itself when `retry` ns have passed without a sample: the next ones will tell.
@@ -121,22 +129,22 @@ class LatencyBudget:
 
     def __init__(
         self,
-        stage: Stage,
-        limit: int,
+        limit_ns: int,
         *,
+        stage: Stage = Stage.RESPOND,
         quantile: float | None = None,
         samples: int = 1,
         clears_after: int = 20,
         retry: int = 5 * 10**9,
     ) -> None:
-        if limit <= 0:
-            raise InputError("latency limit", limit, "must be above 0 ns")
+        if limit_ns <= 0:
+            raise InputError("latency limit", limit_ns, "must be above 0 ns")
         if samples < 1 or clears_after < 1:
             raise InputError("latency samples", min(samples, clears_after), "must be at least 1")
         if quantile is not None and not 0 < quantile < 1:
             raise InputError("latency quantile", quantile, "must lie between 0 and 1, such as 0.99")
         self.stage = stage
-        self.limit = limit
+        self.limit = limit_ns
         self.broken = False
         self.breaks = 0
         self._samples = samples
