@@ -19,7 +19,7 @@ from yarl import URL
 
 from quotewright.venues.wire import Listener
 
-_connect: Any = picows.ws_connect  # its type is not wholly known
+_connect: Any = picows.ws_connect  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 _NEVER_LEFT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
 
