@@ -208,7 +208,10 @@ def _gateway(
             return -1
         before = carry.sessions.get(str(origin.session), [])
         number = (origin.order >> _ID_BITS) - 1
-        return leg_of.get(tuple(before[number]), -1) if 0 <= number < len(before) else -1
+        if not 0 <= number < len(before):
+            return -1
+        agent, instrument = before[number]
+        return leg_of.get((agent, instrument), -1)
 
     gateway = make(place.port, place.gateway_settings or GatewaySettings(), ids, attribute)
     here = names[first : first + len(place.markets)]

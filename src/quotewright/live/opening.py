@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-import time
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -89,7 +90,7 @@ def _with_known_rates(instrument: Instrument) -> Instrument:
 
 
 def _rated(instrument: Instrument, maker: str, taker: str) -> Instrument:
-    return Instrument(**{**instrument.to_dict(), "maker_rate": maker, "taker_rate": taker})
+    return replace(instrument, maker_rate=maker, taker_rate=taker)
 
 
 def _mid2(instrument: Instrument, book: Any) -> int:
@@ -111,11 +112,9 @@ async def _commission(
 async def _get(
     http: aiohttp.ClientSession, url: str, told: Callable[[str], None], headers: dict[str, str] | None = None
 ) -> bytes:
-    import asyncio
-
     shown = url.partition("?")[0]
+    why = ""
     for attempt in range(1, _ATTEMPTS + 1):
-        why = ""
         try:
             async with http.get(url, headers=headers) as reply:
                 body = await reply.read()
@@ -131,13 +130,3 @@ async def _get(
             told(f"{shown} does not answer ({why}); trying again in {min(wait, 10.0):g} s")
             await asyncio.sleep(min(wait, 10.0))
     raise PauseError(f"{shown} cannot be reached; is the venue up, and the address right? ({why})")
-
-
-class Clock:
-    """Local time in ns since the epoch that never goes back: the system's at the start, then the monotonic one."""
-
-    def __init__(self) -> None:
-        self._base = time.time_ns() - time.monotonic_ns()
-
-    def __call__(self) -> int:
-        return self._base + time.monotonic_ns()

@@ -18,10 +18,10 @@ from typing import Any, cast
 
 import msgspec
 
+from quotewright.accounting.valuation import Valuation
 from quotewright.domain.errors import InputError
 from quotewright.domain.events import ASK, BID
 from quotewright.domain.journal import IOC, POST_ONLY, Hold, Record
-from quotewright.domain.money import signed_cash
 from quotewright.live.session import Session
 from quotewright.live.settings import Mode, SessionSettings
 from quotewright.live.step import Response
@@ -143,9 +143,10 @@ class Operator:
         leg = self._leg(word)
         side, price, qty = self._numbers(word, leg)
         instrument = self._markets[self._session.leg_instruments[leg]].instrument
-        record = self._session.step.wired.state.instruments[self._session.leg_instruments[leg]]
-        cash = int(signed_cash(record, side, qty, price)) - instrument.notional_units(str(word.get("fee", "0")))
         atoms = side * qty * instrument.atoms_per_lot
+        cash = -int(Valuation(instrument).worth(atoms, 2 * price)) - instrument.notional_units(
+            str(word.get("fee", "0"))
+        )
         self._session.answer([Response(0, 0, price, atoms, 0, leg, int(Record.ADJUSTED), side, fee=cash)], now)
         return {"booked": {"cash": instrument.money(cash), "position": instrument.position(atoms)}}
 

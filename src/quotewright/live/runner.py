@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from quotewright.live.assemble import Place, assemble, worlds_of
 from quotewright.live.carry import read_carry
 from quotewright.live.control_folder import ControlFolder
 from quotewright.live.latency import LatencyBook, LatencyBudget, Stage
-from quotewright.live.opening import Clock, binance_settings, learn_binance, read_key
+from quotewright.live.opening import binance_settings, learn_binance, read_key
 from quotewright.live.operator import Operator
 from quotewright.live.session import Session
 from quotewright.live.settings import Mode, SessionSettings, VenueSettings
@@ -32,13 +32,14 @@ from quotewright.live.structured_log import StructuredLog
 from quotewright.live.watchdog import Watchdog
 from quotewright.sessions.wiring import Market
 from quotewright.storage.session_log import NOTE, SessionLog
-from quotewright.venues.binance_spot import BinanceSpot
-from quotewright.venues.sockets import SocketWire
+from quotewright.venues.binance import BinanceSpot
+from quotewright.venues.sockets import SocketWire, SteadyClock
 
 LOG_FOLDER = "log"
 NEEDS = ("post_only", "query_by_client_id", "user_stream")
 _LOOK_AROUND = 0.1  # s between looks at the control folder and the watchdog
 _READY_PATIENCE = 60.0
+_STAGES = {"decoded": Stage.DECODE, "sent": Stage.SEND, "acknowledged": Stage.ACKNOWLEDGE}
 
 
 @dataclass
@@ -87,7 +88,8 @@ class Runner:
         self._seconds = seconds
         self._told = told
         self._began = began
-        self._clock = Clock()
+        self._clock = SteadyClock()
+        self._diary = StructuredLog(out / "session.jsonl", clock=self._clock)
         self._adapters: list[Any] = []
         self._wires: list[SocketWire] = []
         self._handle: asyncio.TimerHandle | None = None
@@ -104,13 +106,12 @@ class Runner:
     async def run(self) -> Outcome:
         """The whole session. Raises InputError, PauseError, HaltError; the log is closed in any case."""
         self.out.mkdir(parents=True, exist_ok=True)
-        with SessionLog(self.out / LOG_FOLDER) as log, contextlib.ExitStack() as stack:
-            self._diary = stack.enter_context(StructuredLog(self.out / "session.jsonl"))
+        with SessionLog(self.out / LOG_FOLDER) as log, contextlib.closing(self._diary):
             carry = read_carry(self.out / LOG_FOLDER)
             places = [await self._open(number, venue) for number, venue in enumerate(self.settings.venues)]
             self.markets = [market for place in places for market in place.markets]
             limit = self.settings.latency_budget
-            budget = LatencyBudget(Stage.WIRE_OUT, limit, samples=3) if limit else None
+            budget = LatencyBudget(Stage.RESPOND, limit, samples=3) if limit else None
             session = assemble(
                 self.settings,
                 self.mode,
@@ -150,7 +151,7 @@ class Runner:
         else:
             self._told(f"{venue.name}: instruments and prices from {venue.url}")
             markets = await learn_binance(venue, key, self._told)
-            wire = SocketWire(self._clock, ca_file=venue.ca_file)
+            wire = SocketWire(self._clock, ca_file=Path(venue.ca_file) if venue.ca_file else None)
             adapter = BinanceSpot(
                 wire,
                 [market.instrument for market in markets],
@@ -158,9 +159,11 @@ class Runner:
                 partial(self._rows, number),
                 binance_settings(venue),
                 key if needs_key else None,
-                random=Random(self.settings.seed + number),
+                Random(self.settings.seed + number),
+                timing=partial(self._timed, number),
+                read_clock=self._clock,
             )
-            wire.listener = _Guarded(adapter, self)
+            wire.listener = _Guarded(adapter, self._guard, self._arm)
             self._wires.append(wire)
         self._adapters.append(adapter)
         if not needs_key:
@@ -184,13 +187,13 @@ class Runner:
         if unfinished:
             self.ask_stop(unfinished)  # a stop outlives whatever ended the process that was told to
         self._on_signals(loop)
-        watchdog.ready()
+        watchdog.ready(f"{self.mode} session {session.number}")
         self._began(self)
         while not self._ended.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), _LOOK_AROUND)
-            watchdog.alive()
             now = self.now
+            watchdog.alive()
             for command in folder.waiting():
                 command.answer(self._carry_out(command.word, now))
             for kind in folder.stops():
@@ -281,11 +284,10 @@ class Runner:
         self._diary.write(note.severity, note.name, note.text, engine_time=note.time, client_id=note.client_id)
         self.notes = [*self.notes[-49:], note]
 
-    # Time
+    def _timed(self, number: int, kind: str, ns: int) -> None:
+        self.latencies.record(number, _STAGES[kind], ns)
 
-    def after_input(self) -> None:
-        """Arm the timer anew: an input may have made something due earlier."""
-        self._arm()
+    # Time
 
     def _tick(self) -> None:
         self._armed = 0
@@ -323,7 +325,7 @@ class Runner:
             if hasattr(adapter, "close"):
                 await adapter.close()
         for wire in self._wires:
-            await wire.aclose()
+            await wire.shut()
 
     def _cancel_after_failure(self, session: Session) -> None:
         """Whatever went wrong here, the venue is still told to cancel everything."""
@@ -356,16 +358,27 @@ class Runner:
 class _Guarded:
     """Between wire and adapter: after each input the timer is armed, and an adapter's error ends the session."""
 
-    def __init__(self, adapter: Any, runner: Runner) -> None:
+    def __init__(self, adapter: BinanceSpot, guard: Callable[..., None], after: Callable[[], None]) -> None:
         self._adapter = adapter
-        self._runner = runner
+        self._guard = guard
+        self._after = after
 
-    def __getattr__(self, name: str) -> Any:
-        call = getattr(self._adapter, name)
+    def on_open(self, name: str, now: int) -> None:
+        self._guard(self._adapter.on_open, name, now)
+        self._after()
 
-        def guarded(*given: Any) -> None:
-            self._runner._guard(call, *given)  # pyright: ignore[reportPrivateUsage]
-            self._runner.after_input()
+    def on_text(self, name: str, text: bytes, now: int) -> None:
+        self._guard(self._adapter.on_text, name, text, now)
+        self._after()
 
-        setattr(self, name, guarded)
-        return guarded
+    def on_close(self, name: str, why: str, now: int) -> None:
+        self._guard(self._adapter.on_close, name, why, now)
+        self._after()
+
+    def on_reply(self, ref: int, status: int, headers: Mapping[str, str], body: bytes, now: int) -> None:
+        self._guard(self._adapter.on_reply, ref, status, headers, body, now)
+        self._after()
+
+    def on_failure(self, ref: int, left: bool, why: str, now: int) -> None:
+        self._guard(self._adapter.on_failure, ref, left, why, now)
+        self._after()

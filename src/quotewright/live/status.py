@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from quotewright.accounting.valuation import Valuation
 from quotewright.domain.journal import Hold
-from quotewright.domain.money import equity_of
 from quotewright.live.session import Session
 from quotewright.orders.states import NONE, UNKNOWN
 from quotewright.sessions.wiring import Market
@@ -28,7 +28,7 @@ def leg_status(session: Session, markets: list[Market], legs: list[tuple[str, st
         (bids if order["side"] > 0 else asks).append(int(order["price"]))
         unknown += int(order["state"] == UNKNOWN)
         slot = int(order["next"])
-    equity = int(equity_of(state.instruments[which], int(mine["cash"]), int(mine["position"]), int(touch["mid2"])))
+    equity = int(mine["cash"]) + int(Valuation(instrument).worth(int(mine["position"]), int(touch["mid2"])))
     tick = instrument.price_step.fraction
 
     def price(ticks: int) -> str:
