@@ -1,0 +1,207 @@
+"""What the venue itself knows, watched while a run goes on: twice-used ids, limits passed, exposure beyond its bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+import msgspec
+
+from quotewright.domain.events import BID
+from quotewright.domain.instrument import ASSET_ATOM
+from quotewright.exchange.accounts import Account
+from quotewright.exchange.api_errors import ApiError
+from quotewright.exchange.faults import FaultPlane
+from quotewright.exchange.hooks import HttpReply, Outcome, Request, VenueEvent
+from quotewright.exchange.limits import Counters, Limits
+from quotewright.exchange.server import ExchangeServer
+from quotewright.gateway.ids import ClientIds
+from quotewright.simtest.plan import Plan
+
+ACCOUNT = "desk"
+DESK = "sim"
+_MOST_TOLD = 20
+_LEG_BITS = 32
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """An invariant that did not hold."""
+
+    seed: int
+    invariant: str
+    time: float  # virtual seconds since the start
+    text: str
+
+
+class Violations:
+    """Those of one run; the first few of each kind are kept."""
+
+    def __init__(self, seed: int, start: int) -> None:
+        self.found: list[Violation] = []
+        self._seed = seed
+        self._start = start
+        self._told: dict[tuple[str, str], None] = {}
+
+    def add(self, invariant: str, text: str, now: int, *, once: str = "") -> None:
+        """Note one; `once` names the thing that is to be told of once."""
+        key = (invariant, once or text)
+        if key not in self._told and len(self.found) < _MOST_TOLD:
+            self._told[key] = None
+            self.found.append(Violation(self._seed, invariant, (now - self._start) / 1e9, text))
+
+
+class WatchedFaults:
+    """The fault plane, with an ear for what reaches the venue."""
+
+    def __init__(self, plane: FaultPlane, violations: Violations) -> None:
+        self.plane = plane
+        self.applied = plane.applied
+        self.placed: dict[str, None] = {}
+        self.banned = plane.banned
+        self.refuse_connect = plane.refuse_connect
+        self.clock_skew = plane.clock_skew
+        self.engine_delay = plane.engine_delay
+        self.frozen = plane.frozen
+        self.balance_lag = plane.balance_lag
+        self.next_due = plane.next_due
+        self.after_request = plane.after_request
+        self.on_frame = plane.on_frame
+        self._violations = violations
+
+    def before_request(self, request: Request, now: int) -> Outcome | None:
+        """See `hooks.Faults`; a client id that comes a second time is a violation."""
+        if request.kind == "order.place":
+            client_id = request.params.get("newClientOrderId", "")
+            if not client_id or client_id in self.placed:
+                self._violations.add("no order twice", f"{client_id or 'no id'} came again", now)
+            self.placed[client_id] = None
+        return self.plane.before_request(request, now)
+
+    def due_events(self, now: int) -> list[VenueEvent]:
+        """See `hooks.Faults`."""
+        return self.plane.due_events(now)
+
+    def control(self, method: str, path: str, body: bytes, now: int) -> HttpReply:
+        """See `hooks.Faults`."""
+        return self.plane.control(method, path, body, now)
+
+
+class WatchedCounters(Counters):
+    """The venue's counters; a request that passes a limit is a violation, for limits are known beforehand."""
+
+    def __init__(self, limits: Limits, violations: Violations) -> None:
+        super().__init__(limits)
+        self._violations = violations
+        self.most_weight = 0
+
+    def request(self, address: str, weight: int, now: int) -> None:
+        """See `Counters`."""
+        try:
+            super().request(address, weight, now)
+        except ApiError as error:
+            self._violations.add("weight limit", f"{error}", now, once="weight")
+            raise
+        self.most_weight = max(self.most_weight, self.weight.used(address, now))
+
+    def order(self, account: str, now: int) -> None:
+        """See `Counters`."""
+        try:
+            super().order(account, now)
+        except ApiError as error:
+            self._violations.add("order limit", f"{error}", now, once="orders")
+            raise
+
+
+class Observer:
+    """Positions and open orders of every leg as the venue has them, against the limits of each."""
+
+    def __init__(self, plan: Plan, server: ExchangeServer, violations: Violations) -> None:
+        self.legs: dict[int, Sequence[tuple[str, str]]] = {}  # (agent, instrument) of each leg by session
+        self.positions: dict[tuple[str, str], int] = {}  # position atoms
+        self.fills = 0
+        self.orders = 0
+        self._server = server
+        self._account: Account = server.accounts[ACCOUNT]
+        self._violations = violations
+        self._ids = ClientIds(DESK, 0)
+        self._seen = [0 for _ in plan.instruments]  # fills of each symbol
+        self._changes = -1
+        self._instruments = plan.instruments
+        self._rules = [server.venue.symbols[instrument.symbol].rules for instrument in plan.instruments]
+        self._symbols = [server.venue.symbols[instrument.symbol] for instrument in plan.instruments]
+        self._owners: dict[str, tuple[str, str] | None] = {}
+        self._limits: dict[tuple[str, str], tuple[int, Fraction]] = {}
+        for agent in plan.agents:
+            for instrument, mid in zip(plan.instruments, plan.mids, strict=True):
+                if agent.instruments and instrument.name not in agent.instruments:
+                    continue
+                limits = agent.limits.to_limits(instrument, 2 * mid)
+                notional = limits["max_open_notional"] * instrument.money_unit / ASSET_ATOM
+                most = limits["max_position"] * instrument.atoms_per_lot
+                self._limits[agent.name, instrument.name] = (most, notional)
+
+    def owner(self, client_id: str) -> tuple[str, str] | None:
+        """Agent and instrument of an order of ours; None if it is not ours."""
+        if client_id not in self._owners:
+            parsed = self._ids.parse(client_id)
+            legs = self.legs.get(parsed.session, ()) if parsed else ()
+            number = (parsed.order >> _LEG_BITS) - 1 if parsed else -1
+            self._owners[client_id] = legs[number] if 0 <= number < len(legs) else None
+        return self._owners[client_id]
+
+    def look(self, now: int) -> None:
+        """Take in what has changed, and judge it."""
+        changes = sum(symbol.last_execution for symbol in self._symbols)
+        if changes == self._changes:
+            return
+        self._changes = changes
+        open_lots: dict[tuple[str, str], list[int]] = {}
+        values: dict[tuple[str, str], int] = {}
+        for index, instrument in enumerate(self._instruments):
+            self._take_fills(index, now)
+            rules = self._rules[index]
+            for order in self._account.open.get(instrument.symbol, {}).values():
+                key = self.owner(order.client_id)
+                if key is None:
+                    self._violations.add("no stranger", f"{order.client_id} is of no session", now)
+                    continue
+                left = order.qty - order.filled
+                open_lots.setdefault(key, [0, 0])[order.side != BID] += left * instrument.atoms_per_lot
+                values[key] = values.get(key, 0) + order.price * left * rules.value
+        for key, (buys, sells) in open_lots.items():
+            most, notional = self._limits[key]
+            position = self.positions.get(key, 0)
+            if position + buys > most and buys or sells - position > most and sells:
+                text = f"{key[0]} on {key[1]}: position {position}, open +{buys} −{sells}, limit {most} atoms"
+                self._violations.add("position limit", text, now, once=f"{key}")
+            if values[key] > notional:
+                text = f"{key[0]} on {key[1]}: {values[key]} atoms open, limit {float(notional):.0f}"
+                self._violations.add("open limit", text, now, once=f"{key}")
+
+    def _take_fills(self, index: int, now: int) -> None:
+        instrument = self._instruments[index]
+        fills = self._account.fills.get(instrument.symbol)
+        if fills is None or len(fills) == self._seen[index]:
+            return
+        for number in range(self._seen[index], len(fills)):
+            fill = fills[number]
+            order = self._account.orders[instrument.symbol, fill.order]
+            key = self.owner(order.client_id)
+            self.fills += 1
+            if key is None:
+                self._violations.add("no stranger", f"{order.client_id} is of no session", now)
+                continue
+            atoms = fill.side * fill.qty * instrument.atoms_per_lot
+            if fill.fee_asset == instrument.base:
+                atoms -= fill.fee
+            self.positions[key] = self.positions.get(key, 0) + atoms
+        self._seen[index] = len(fills)
+
+    def totals(self) -> Mapping[str, int]:
+        """Free and locked atoms of every asset."""
+        account = self._account
+        return {asset: account.free[asset] + account.locked.get(asset, 0) for asset in account.free}
+
+    def open_ids(self) -> list[str]:
+        """Client ids of every open order of the account."""
+        return [order.client_id for orders in self._account.open.values() for order in orders.values()]
