@@ -192,11 +192,11 @@ def test_amounts_are_exact_and_fees_are_never_understated() -> None:
 def test_the_market_is_the_instrument_in_the_venues_own_digits() -> None:
     exchange = _HEARD.exchange
     market = find_market(exchange, _BTC)
-    theirs = market_instrument(exchange, market, "binance-spot", {"maker": "0.00075000", "taker": "0.001"})
+    theirs = market_instrument(exchange, market, _BTC, {"maker": "0.00075000", "taker": "0.001"})
     assert (theirs.tick, theirs.lot, theirs.min_notional, theirs.maker_rate) == ("0.01", "0.00001", "5", "0.00075")
     assert differences(_BTC, theirs, fees_told=False) == []
     assert [field for field, _, _ in differences(_BTC, theirs, fees_told=True)] == ["maker_rate", "taker_rate"]
-    can = capabilities(exchange, [market])
+    can = capabilities(exchange, [market], account=True)
     assert (can.post_only, can.cancel_all, can.query_by_client_id, can.user_stream) == (True, True, True, True)
     assert (can.amend, can.reduce_only, can.dead_man_switch) == (False, False, False)
     told = {"rateLimits": [{"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100}]}

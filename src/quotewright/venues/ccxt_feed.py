@@ -203,12 +203,20 @@ class CcxtFeed:
         for url, client in list(self._exchange.clients.items()):
             if any(symbol in str(name) for name in client.subscriptions):
                 self._exchange.clients.pop(url, None)
+                for waiting in client.futures.values():
+                    waiting.add_done_callback(_seen)
                 client.reject(ccxt_pro().NetworkError("resubscribing"))  # closing would cancel whoever waits on it
                 await client.close()
 
     def _on_message(self, raw: Any, wrong: str) -> None:
         if wrong:
             self._sink(unread(raw, wrong), self._clock())
+
+
+def _seen(future: asyncio.Future[Any]) -> None:
+    """An error that nobody waits for any more; asyncio would log it."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _nothing(_: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from quotewright.domain.errors import DataError, InputError, ParseError
 from quotewright.domain.instrument import Instrument
 from quotewright.domain.units import format_fraction
-from quotewright.gateway.port import Alarm, Capabilities, Rule
+from quotewright.gateway.port import Capabilities, Rule
 from quotewright.venues.ccxt_reports import plain
 
 SECOND = 10**9
@@ -40,8 +40,10 @@ def find_market(exchange: Any, instrument: Instrument) -> Mapping[str, Any]:
     return found[0]
 
 
-def market_instrument(exchange: Any, market: Mapping[str, Any], venue: str, fees: Mapping[str, Any]) -> Instrument:
-    """A market as an instrument; `fees` as the venue told for this account, empty if it did not."""
+def market_instrument(
+    exchange: Any, market: Mapping[str, Any], given: Instrument, fees: Mapping[str, Any]
+) -> Instrument:
+    """A market as an instrument; rates as the venue told for this account, those given if it did not."""
     limits: Mapping[str, Any] = market["limits"]
     kind = _kind(market)
 
@@ -50,10 +52,9 @@ def market_instrument(exchange: Any, market: Mapping[str, Any], venue: str, fees
         value = bounds.get(bound)
         return "0" if value is None else _short(value, name)
 
-    rates = {name: fees.get(name, market.get(name)) for name in ("maker", "taker")}
     return Instrument(
-        venue=venue,
-        symbol=str(market["id"]),
+        venue=given.venue,
+        symbol=given.symbol,
         kind=kind,
         base=str(market["base"]),
         quote=str(market["quote"]),
@@ -65,9 +66,12 @@ def market_instrument(exchange: Any, market: Mapping[str, Any], venue: str, fees
         min_notional=limit("cost", "min"),
         min_price=limit("price", "min"),
         max_price=limit("price", "max"),
-        maker_rate=_short(rates["maker"] or 0, "maker_rate"),
-        taker_rate=_short(rates["taker"] or 0, "taker_rate"),
-        fee_asset="received" if kind == "spot" and market.get("feeSide", "get") == "get" else "settle",
+        maker_rate=_short(fees.get("maker", given.maker_rate), "maker_rate"),
+        taker_rate=_short(fees.get("taker", given.taker_rate), "taker_rate"),
+        fee_asset=given.fee_asset,
+        amend_keeps_priority=given.amend_keeps_priority,
+        post_only=given.post_only,
+        largest_amount=given.largest_amount,
     )
 
 
@@ -81,19 +85,15 @@ def differences(ours: Instrument, theirs: Instrument, *, fees_told: bool) -> lis
             continue
         if Fraction(mine) != Fraction(said):
             found.append((field, mine, said))
-    if ours.kind != theirs.kind:
-        found.append(("kind", ours.kind, theirs.kind))
-    return found
+    return found + [
+        (field, getattr(ours, field), getattr(theirs, field))
+        for field in ("kind", "base", "quote")
+        if getattr(ours, field) != getattr(theirs, field)
+    ]
 
 
-def difference_alarm(index: int, ours: Instrument, found: Sequence[tuple[str, str, str]]) -> Alarm:
-    """The alarm for an instrument that is not what the venue says it is."""
-    told = ", ".join(f"{field} {mine} here, {said} at the venue" for field, mine, said in found)
-    return Alarm("instrument-changed", f"{ours.name}: {told}", "pause", index)
-
-
-def capabilities(exchange: Any, markets: Sequence[Mapping[str, Any]]) -> Capabilities:
-    """What ccxt can ask of the venue; what it cannot tell counts as not there."""
+def capabilities(exchange: Any, markets: Sequence[Mapping[str, Any]], *, account: bool) -> Capabilities:
+    """What ccxt can ask of the venue for an account, or without one; what it cannot tell counts as not there."""
     has: Mapping[str, Any] = exchange.has
     contracts = all(market.get("contract") for market in markets)
     return Capabilities(
@@ -103,7 +103,7 @@ def capabilities(exchange: Any, markets: Sequence[Mapping[str, Any]]) -> Capabil
         reduce_only=contracts and bool(has.get("createReduceOnlyOrder")),
         dead_man_switch=has.get("cancelAllOrdersAfter") is True,
         query_by_client_id=has.get("fetchOrder") is True and _takes_client_id(exchange.fetch_order),
-        user_stream=has.get("watchOrders") is True and has.get("watchMyTrades") is True,
+        user_stream=account and has.get("watchOrders") is True and has.get("watchMyTrades") is True,
     )
 
 
@@ -111,7 +111,9 @@ def rules(exchange: Any, raw: Mapping[str, Any]) -> list[Rule]:
     """The venue's limits: as it tells (Binance's `rateLimits`), else ccxt's pace of one unit each `rateLimit` ms."""
     told: list[Any] = raw.get("rateLimits") or []
     found = [
-        Rule(_LIMITS[each["rateLimitType"]], _INTERVALS[each["interval"]] * each["intervalNum"], each["limit"])
+        Rule(
+            _LIMITS[each["rateLimitType"]], _INTERVALS[each["interval"]] * int(each["intervalNum"]), int(each["limit"])
+        )
         for each in told
         if each["rateLimitType"] in _LIMITS
     ]

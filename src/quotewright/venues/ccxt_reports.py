@@ -123,7 +123,7 @@ class Reader:
             reason=reason,
             text="" if text == "NONE" else text,
             ref=ref,
-            execution_id=info["I"] if isinstance(info.get("I"), int) else 0,
+            execution_id=int(info.get("I", 0)),
         )
 
     def trade(self, raw: Mapping[str, Any], source: Source) -> TradeReport:

@@ -37,6 +37,5 @@ class CcxtSettings(msgspec.Struct, frozen=True, kw_only=True):
     backoff: int = SECOND // 2  # before the first reconnect; doubles
     longest_backoff: int = 30 * SECOND
     depth: int = 20  # levels a side in the events of the market feed
-    orders_per_interval: int = 0  # as the venue's rules say, where ccxt cannot; 0: not known
-    orders_interval: int = 10 * SECOND
+    rules_interval: int = 3600 * SECOND  # between two readings of the venue's markets and our fees
     options: Mapping[str, object] = {}  # ccxt's own, such as {"defaultType": "swap"}

@@ -23,6 +23,7 @@ from quotewright.gateway.port import (
     Balances,
     CancelAllDone,
     Capabilities,
+    Cleared,
     Cost,
     Fact,
     Failure,
@@ -65,6 +66,8 @@ class CcxtVenue:
         self.settings = settings
         self.ready = False
         self._given = list(instruments)
+        self._stated = list(instruments)
+        self._changed: set[int] = set()  # instruments that are not as given
         self._sink = sink
         self._key = key
         self._clock = clock
@@ -90,8 +93,8 @@ class CcxtVenue:
 
     @property
     def instruments(self) -> list[Instrument]:
-        """As given: facts and commands are in their steps; where the venue differs, an alarm says so."""
-        return self._given
+        """As the venue states them; facts and commands keep the steps of those given, an alarm tells if they differ."""
+        return self._stated
 
     @property
     def request_window(self) -> int:
@@ -294,6 +297,7 @@ class CcxtVenue:
                 self._tell(Alarm("venue-unreachable", f"{type(error).__name__}: {error}"[:300], "note"))
                 await asyncio.sleep(wait / SECOND * self._random.uniform(0.75, 1.25))
                 wait = min(wait * 2, self.settings.longest_backoff)
+        self._spawn(self._keep_comparing())
         if self._key is not None:
             await self._stream.run(self._exchange, self._authenticated if self._binance else None)
 
@@ -301,17 +305,13 @@ class CcxtVenue:
         await self._exchange.authenticate({"type": "spot"} if self.settings.exchange == "binance" else {})
 
     async def _load(self) -> None:
-        """Clock, markets, fees, limits; an alarm where an instrument is not as stored."""
+        """Clock, markets, fees, limits."""
         exchange = self._exchange
         await self._set_clock()
         await exchange.load_markets()
         markets = [ccxt_markets.find_market(exchange, given) for given in self._given]
-        for number, (given, market) in enumerate(zip(self._given, markets, strict=True)):
-            fees = await self._fees(market)
-            theirs = ccxt_markets.market_instrument(exchange, market, given.venue, fees)
-            if found := ccxt_markets.differences(given, theirs, fees_told=bool(fees)):
-                self._tell(ccxt_markets.difference_alarm(number, given, found))
-        self._capabilities = ccxt_markets.capabilities(exchange, markets)
+        await self._compare()
+        self._capabilities = ccxt_markets.capabilities(exchange, markets, account=self._key is not None)
         self._symbols = [str(market["symbol"]) for market in markets]
         self._stream.reader = Reader(self._given, self._symbols, binance=self._binance)
         spot_binance = self._binance and bool(markets) and bool(markets[0].get("spot"))
@@ -319,6 +319,34 @@ class CcxtVenue:
         for rule in ccxt_markets.rules(exchange, info):
             self._tell(rule)
         self.ready = True
+
+    async def _compare(self) -> None:
+        """Hold every instrument against the venue's market; a difference pauses until it is gone."""
+        for number, given in enumerate(self._given):
+            market = ccxt_markets.find_market(self._exchange, given)
+            fees = await self._fees(market)
+            theirs = ccxt_markets.market_instrument(self._exchange, market, given, fees)
+            found = ccxt_markets.differences(given, theirs, fees_told=bool(fees))
+            if market.get("active") is False:
+                found.append(("active", "True", "False"))
+            self._stated[number] = theirs
+            if found:
+                told = ", ".join(f"{field}: ours {mine}, theirs {said}" for field, mine, said in found)
+                self._changed.add(number)
+                self._tell(Alarm("instrument-changed", f"{given.name}: {told}", "pause", number))
+            elif number in self._changed:
+                self._changed.discard(number)
+                self._tell(Cleared("instrument-changed", number))
+
+    async def _keep_comparing(self) -> None:
+        """Read the venue's markets again from time to time."""
+        while True:
+            await asyncio.sleep(self.settings.rules_interval / SECOND)
+            try:
+                await asyncio.wait_for(self._exchange.load_markets(True), self.settings.start_time_out / SECOND)
+                await self._compare()
+            except Exception as error:
+                self._tell(Alarm("rules-unread", f"{type(error).__name__}: {error}"[:300], "note"))
 
     async def _fees(self, market: Mapping[str, Any]) -> Mapping[str, Any]:
         """The account's own rates, if the venue tells them."""

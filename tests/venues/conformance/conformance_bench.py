@@ -32,6 +32,7 @@ RATE = 75_000  # of both sides' fees, 1e-8
 def instrument(symbol: str, **changes: str) -> Instrument:
     """A spot pair of the venue under test."""
     fields = {"tick": "0.01", "lot": "0.0001", "min_qty": "0.0001", "max_qty": "9000", "min_notional": "0.1"}
+    fields |= {"min_price": "0.01", "max_price": "1000000"}
     fields |= {"maker_rate": "0.00075", "taker_rate": "0.00075", "fee_asset": "received", **changes}
     return Instrument("binance-spot", symbol, "spot", symbol.removesuffix("USDT"), "USDT", **fields)  # type: ignore[arg-type]
 
@@ -113,6 +114,10 @@ class Rig(Protocol):
         """Let time pass until it is true; False if it does not come true."""
         ...
 
+    def call(self, work: Callable[[], Any]) -> Any:
+        """Do something where the adapter lives."""
+        ...
+
     def other(self, method: str, path: str, **params: str | int) -> Any:
         """What the venue answers to a request of the other account, as read from JSON."""
         ...
@@ -136,7 +141,7 @@ class Bench:
         """The one answer to a command, as a fact."""
         self.refs += 1
         ref = self.refs
-        command(ref, self.rig.now())
+        self.rig.call(lambda: command(ref, self.rig.now()))
         assert self.rig.until(lambda: self.answers(ref), seconds), f"no answer to {ref}: {self.rig.facts[-5:]}"
         return self.answers(ref)[0]
 

@@ -163,6 +163,9 @@ class MemoryRig(Recorder):
                 self.port.on_time(now)
         return True
 
+    def call(self, work: Callable[[], Any]) -> Any:
+        return work()
+
     def other(self, method: str, path: str, **params: str | int) -> Any:
         self._asked -= 1
         ref = self._asked
@@ -208,10 +211,21 @@ class SocketRig(Recorder):
             now = self.clock()
             if now >= end:
                 return False
-            if self.port.next_due() <= now:
-                self.port.on_time(now)
-            self.loop.run_until_complete(asyncio.sleep(0.001))
+            self.call(self._turn)
         return True
+
+    def call(self, work: Callable[[], Any]) -> Any:
+        async def within() -> Any:
+            done = work()
+            await asyncio.sleep(0.001)
+            return done
+
+        return self.loop.run_until_complete(within())
+
+    def _turn(self) -> None:
+        now = self.clock()
+        if self.port.next_due() <= now:
+            self.port.on_time(now)
 
     def other(self, method: str, path: str, **params: str | int) -> Any:
         now = self.clock() + self.switch.skew
