@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from quotewright.domain.events import EventArray
 from quotewright.domain.instrument import Instrument
-from quotewright.gateway.port import Alarm, Capabilities, Cleared, Cost, Fact, NewOrder
+from quotewright.gateway.port import Alarm, Capabilities, Cleared, Cost, Fact, NewOrder, OrderReport
 from quotewright.venues.binance_clock import VenueClock
 from quotewright.venues.binance_due import NEVER, Due
 from quotewright.venues.binance_line import Attempts, Line
@@ -81,7 +81,7 @@ class BinanceSpot:
         self._commands = Commands(
             wire, self._requests, reports, rest, self.clock, settings, due, sink, self, timing, read_clock
         )
-        self._session = ApiSession(wire, self._requests, reports, self._commands, self.clock, sink, self)
+        self._session = ApiSession(wire, self._requests, reports, self._commands, self.clock, settings, due, sink, self)
         self._api = Line("api", settings.api_url, wire, settings, attempts, rng, due, self._session)
         self._session.line = self._api
         self.feed = MarketFeed(wire, instruments, rest, settings, due, sink, rows, self, tap)
@@ -167,6 +167,7 @@ class BinanceSpot:
             return
         self._due.at = NEVER
         self._commands.on_time(now)
+        self._session.on_time(now)
         self._rest.on_time(now)
         self._api.on_time(now)
         self._market.on_time(now)
@@ -227,6 +228,10 @@ class BinanceSpot:
     def refused_key(self, text: str, now: int) -> None:
         """The venue does not accept the key: a person must look."""
         self._sink(Alarm("key-refused", f"the venue does not accept the key: {text}", "halt"), now)
+
+    def answer_told(self, order: OrderReport, now: int) -> None:
+        """An answer says what the user stream has to say too."""
+        self._session.answer_told(order, now)
 
     def _clock_known(self, now: int) -> None:
         self._rules.read(now)

@@ -19,6 +19,7 @@ from quotewright.gateway.port import (
     FailureKind,
     NewOrder,
     OpenOrders,
+    OrderReport,
     Source,
     TradeList,
 )
@@ -65,6 +66,10 @@ class CommandOwner(Protocol):
 
     def refused_key(self, text: str, now: int) -> None:
         """The venue does not accept the key."""
+        ...
+
+    def answer_told(self, order: OrderReport, now: int) -> None:
+        """An order has changed, as the answer to a place or cancel says."""
         ...
 
 
@@ -225,6 +230,8 @@ class Commands:
         if command in _OF_ONE_ORDER:
             source = Source.QUERY if command == "query_order" else Source.ANSWER
             report, trades = self._reports.order(result, instrument, source, ref)
+            if source is Source.ANSWER:
+                self._owner.answer_told(report, now)
             return [report, *trades]
         if command == "cancel_all":
             return [CancelAllDone(ref, instrument, self._reports.cancelled(result, instrument))]

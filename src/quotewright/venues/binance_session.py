@@ -13,19 +13,22 @@ from typing import Protocol
 import msgspec
 
 from quotewright.domain.errors import ParseError
-from quotewright.gateway.port import Alarm, Fact, FailureKind, StreamDown, StreamUp, Used
+from quotewright.gateway.port import Alarm, Fact, FailureKind, OrderReport, OrderStatus, StreamDown, StreamUp, Used
 from quotewright.venues.binance_clock import VenueClock
+from quotewright.venues.binance_due import Due
 from quotewright.venues.binance_errors import meaning
 from quotewright.venues.binance_line import Line
 from quotewright.venues.binance_orders import Commands
 from quotewright.venues.binance_reports import Reports
 from quotewright.venues.binance_requests import Requests, bare_call
 from quotewright.venues.binance_rules import limit_of
+from quotewright.venues.binance_settings import BinanceSettings
 from quotewright.venues.binance_wire import UNREADABLE, ApiMessage, EventKind
 from quotewright.venues.wire import Wire
 
 _SILENT = frozenset(("balanceUpdate", "externalLockUpdate", "listStatus"))  # their effects come as other events too
 _MOST_NOTED = 100
+_MOST_TOLD = 10_000
 
 
 class SessionOwner(Protocol):
@@ -50,6 +53,8 @@ class ApiSession:
         reports: Reports,
         commands: Commands,
         clock: VenueClock,
+        settings: BinanceSettings,
+        due: Due,
         sink: Callable[[Fact, int], None],
         owner: SessionOwner,
     ) -> None:
@@ -60,10 +65,14 @@ class ApiSession:
         self._reports = reports
         self._commands = commands
         self._clock = clock
+        self._patience = settings.stream_patience
+        self._due = due
         self._sink = sink
         self._owner = owner
         self._opening: dict[int, tuple[str, bool]] = {}  # number of a message: connection; whether it subscribes
         self._foreign: set[str] = set()
+        self._told: dict[int, bool] = {}  # venue's number of an order: whether the stream has told its end
+        self._untold: dict[int, tuple[bool, int]] = {}  # likewise, what answers have told and the stream not; by when
         self._decode = msgspec.json.Decoder(ApiMessage).decode
         self._kind = msgspec.json.Decoder(EventKind).decode
 
@@ -105,12 +114,40 @@ class ApiSession:
                 self._event(name, message.event, text, now)
             elif message.e:
                 self._event(name, text, text, now)
-            elif message.status:
+            elif message.status and message.id is not None:
                 self._answer(name, message, text, now)
             else:
                 raise ParseError("message", "", "is neither an answer nor an event")
         except (*UNREADABLE, ParseError) as error:
             self._unseen("message of the order connection", error, name, text, now)
+
+    def answer_told(self, order: OrderReport, now: int) -> None:
+        """An answer to a command says so; the stream has to say it too, or it is not what it should be."""
+        ended = order.status is not OrderStatus.OPEN
+        told = self._told.get(order.venue_id)
+        if self.up and (told is None or (ended and not told)):
+            self._untold[order.venue_id] = (ended, now + self._patience)
+            self._due.by(now + self._patience)
+
+    def on_time(self, now: int) -> None:
+        """Give up a stream that keeps silent about what happens."""
+        for order, (_, by) in self._untold.items():
+            if now >= by and self.line is not None and self.line.serving:
+                text = f"the user stream has not told of order {order}, which the venue has answered"
+                self._sink(Alarm("silent-stream", text, "note"), now)
+                self._untold.clear()
+                self.line.drop(self.line.serving, "the user stream does not tell what happens", now)
+                return
+            self._due.by(by)
+
+    def _stream_told(self, order: OrderReport) -> None:
+        ended = order.status is not OrderStatus.OPEN
+        if len(self._told) >= _MOST_TOLD and order.venue_id not in self._told:
+            del self._told[next(iter(self._told))]
+        self._told[order.venue_id] = ended or self._told.get(order.venue_id, False)
+        untold = self._untold.get(order.venue_id)
+        if untold is not None and (ended or not untold[0]):
+            del self._untold[order.venue_id]
 
     def _begin(self, name: str, method: str, subscribes: bool, now: int, *, signed: bool = True) -> None:
         number = self._commands.next_number()
@@ -154,6 +191,7 @@ class ApiSession:
                 self._note_foreign(found, now)
                 return
             order, trade = found
+            self._stream_told(order)
             self._sink(order, now)
             if trade is not None:
                 self._sink(trade, now)
@@ -180,6 +218,7 @@ class ApiSession:
 
     def _down(self, why: str, now: int) -> None:
         self._commands.via = ""
+        self._untold.clear()
         if self.up:
             self.up = False
             self._sink(StreamDown(why), now)

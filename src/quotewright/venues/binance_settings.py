@@ -19,6 +19,7 @@ class BinanceSettings:
     recv_window: int = 5 * _S  # the venue refuses a request that reaches it later than this after its signing
     answer_timeout: int = 5 * _S  # an order, cancel or query unanswered so long is in doubt
     rest_timeout: int = 10 * _S
+    stream_patience: int = 5 * _S  # what an answer has told and the user stream has not, so long after: it is frozen
 
     connect_timeout: int = 10 * _S  # from asking for a connection to being subscribed on it
     backoff: int = 500 * _MS  # before the first new attempt; doubles with each failure
