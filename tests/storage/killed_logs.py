@@ -27,7 +27,7 @@ def payload(number: int) -> bytes:
 
 def write(folder: Path, start: int, seed: int, told: int) -> None:
     chance = random.Random(seed)
-    log = SessionLog(folder, rotate_bytes=5000, sync_every_ns=chance.choice([0, 500_000]))
+    log = SessionLog(folder, rotate_bytes=20_000, sync_every_ns=chance.choice([0, 500_000]))
     os.write(told, NUMBER.pack(start))
     number = start
     while True:

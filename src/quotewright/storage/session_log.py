@@ -7,16 +7,12 @@ kill loses nothing. A thread brings them to the disk in groups, and packs segmen
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import threading
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
-
-import pyarrow
+from typing import Self
 
 from quotewright.domain.errors import HaltError, InputError
 from quotewright.storage.session_log_frames import (
@@ -35,6 +31,7 @@ from quotewright.storage.session_log_frames import (
     segments_of,
     vouch,
 )
+from quotewright.storage.session_log_lock import lock_folder, pack_file
 from quotewright.storage.writer import sync_folder
 
 META = 1  # JSON: what the session is, at its start
@@ -42,11 +39,6 @@ RECORDS = 2  # raw rows of domain.journal.JOURNAL
 EVENTS = 3  # raw rows of domain.events.EVENT
 ANSWERS = 4  # raw rows of domain.messages.RESPONSE
 NOTE = 5  # JSON: what people should know
-
-_LOCK = "lock"
-_BLOCK = 1 << 20
-
-_arrow: Any = pyarrow  # it ships no types
 
 
 class _File:
@@ -80,7 +72,7 @@ class SessionLog:
         self._retired: deque[_File] = deque()
         self._syncing = threading.Lock()
         self._closed = False
-        self._lock = _lock(folder)
+        self._lock = lock_folder(folder, "session")
         try:
             self._file, self._frames = self._recover()
         except BaseException:
@@ -166,7 +158,7 @@ class SessionLog:
                 os.close(file.handle)
                 self._retired.popleft()
                 if self._pack:
-                    _pack(file.path)
+                    pack_file(file.path, file.path.with_name(file.path.name.removesuffix(PLAIN) + PACKED))
 
     def close(self) -> None:
         """Flush, sync, and let others open the folder."""
@@ -266,42 +258,3 @@ def read_log(folder: Path) -> Iterator[Frame]:
     It may be read while it is written. `LogReader` also says what is torn.
     """
     return iter(LogReader(segments_of(folder)))
-
-
-def _lock(folder: Path) -> Any:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / _LOCK).open("a+b")
-    except (FileExistsError, NotADirectoryError):
-        raise InputError("folder", str(folder), "is not a folder") from None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        owner = file.read().decode(errors="replace").strip() or "unknown"
-        file.close()
-        raise InputError(
-            "folder", str(folder), f"is in use by another session, process {owner}; stop it first"
-        ) from None
-    file.truncate(0)
-    file.write(str(os.getpid()).encode())
-    file.flush()
-    return file
-
-
-def _pack(path: Path) -> None:
-    """Replace a plain segment by a packed one; whatever is killed when, one of them is whole."""
-    packed = path.with_name(path.name.removesuffix(PLAIN) + PACKED)
-    unfinished = path.with_name(packed.name + UNFINISHED)
-    try:
-        with path.open("rb") as source, _arrow.output_stream(str(unfinished), compression="zstd") as to:
-            while block := source.read(_BLOCK):
-                to.write(block)
-        with unfinished.open("rb") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(packed)
-        sync_folder(path.parent)
-        path.unlink()
-    except OSError:  # no room for the copy: the plain one stays
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
