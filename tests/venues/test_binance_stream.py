@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -176,7 +175,7 @@ def test_answers_that_are_lost_or_lie_leave_doubt(make_world: Any) -> None:
         after("error_after", 3, 4, request="order.place", magnitude=502),
         after("unknown_status", 4, 5, request="order.*"),
         after("missing_field", 5, 6, request="order.place", field="status"),
-        after("renamed_field", 6, 7, request="order.place", field="result"),
+        after("renamed_field", 6, 7, request="order.place", field="orderId"),
     ]
     world = make_world(faults=faulty(*rules)).start()
     for second in range(5):
