@@ -23,6 +23,12 @@ from quotewright.storage.session_log import ANSWERS, META, NOTE, RECORDS, Sessio
 from quotewright.storage.session_log_frames import LogReader, segments_of, vouch
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here cuts the power, so what the system holds is as good as on the disk."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
 def contents(folder: Path) -> list[tuple[int, bytes]]:
     return [(frame.kind, frame.payload) for frame in read_log(folder)]
 
