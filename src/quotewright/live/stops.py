@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quotewright.domain.journal import Hold, Record
+from quotewright.engine.flatten import is_flat
 from quotewright.live.step import Response
 from quotewright.orders.states import NONE
 
@@ -68,13 +69,10 @@ class Stop:
         self.left = []
         flat = True
         for leg in session.legs:
-            mine = state.legs[leg]
-            instrument = state.instruments[int(mine["instrument"])]
-            position = int(mine["position"])
+            position = int(state.legs[leg]["position"])
             if position:
                 self.left.append((leg, position))
-            if abs(position) // int(instrument["atoms_per_lot"]) >= max(1, int(instrument["min_qty"])):
-                flat = flat and self.late
+                flat = flat and (self.late or bool(is_flat(state, leg)))
         return flat
 
     def _nothing_open(self, session: Session) -> bool:
