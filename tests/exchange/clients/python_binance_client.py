@@ -52,9 +52,11 @@ async def converse(
     base, quote = info["baseAsset"], info["quoteAsset"]
     heard: dict[str, list[dict[str, Any]]] = {"user": [], "depth": [], "trade": [], "many": []}
 
+    over = asyncio.Event()
+
     async def listen(name: str, socket: Any) -> None:
         async with socket as opened:
-            while True:
+            while not over.is_set():  # asyncio.wait_for may swallow the cancellation that ends it
                 heard[name].append(await opened.recv())
 
     names = [f"{symbol.lower()}@bookTicker", f"{symbol.lower()}@aggTrade"]
@@ -136,6 +138,7 @@ async def converse(
             },
         }
     finally:
+        over.set()
         for task in listening:
             task.cancel()
         await asyncio.gather(*listening, return_exceptions=True)
