@@ -1,6 +1,7 @@
 """What an operator may ask of a running session, checked and turned into journaled inputs.
 
     {"do": "pause"}  {"do": "resume"}  {"do": "cancel"}  {"do": "flatten"}       agents: optional list of names (pause, resume)
+    {"do": "accept-balances"}      what the venue says the accounts hold is right: a deposit, a withdrawal
     {"do": "param", "agent": NAME, "name": PARAM, "value": NUMBER}
     {"do": "order", "agent": NAME, "instrument": VENUE:SYMBOL, "side": "buy", "price": "1.5", "qty": "2", "type": "limit"}
     {"do": "trade", "agent": NAME, "instrument": …, "side": …, "price": …, "qty": …, "fee": "0"}    done elsewhere
@@ -61,7 +62,7 @@ class Operator:
         do = word.get("do")
         known = {
             "pause": self._pause, "resume": self._resume, "cancel": self._stop, "flatten": self._stop,
-            "param": self._param, "order": self._order, "trade": self._trade, "agent": self._agent,
+            "param": self._param, "accept-balances": self._accept, "order": self._order, "trade": self._trade, "agent": self._agent,
         }  # fmt: skip
         if do not in known:
             raise InputError("do", do, f"must be one of {', '.join(known)}")
@@ -92,6 +93,14 @@ class Operator:
         kind = str(word["do"])
         self._session.begin_stop(Stop(kind, patience=self._settings.stop_patience), now)
         return {"stopping": kind}
+
+    def _accept(self, _: Mapping[str, Any], now: int) -> dict[str, Any]:
+        accepted: list[str] = []
+        for link in self._session.links:
+            if link.gateway is not None:
+                link.gateway.accept_balances(now)
+                accepted.append(link.name)
+        return {"accepted": accepted}
 
     def _leg(self, word: Mapping[str, Any]) -> int:
         named = (str(word.get("agent", "")), str(word.get("instrument", "")))

@@ -319,6 +319,7 @@ class Runner:
         if self._failure is not None:
             self._cancel_after_failure(session)
         with contextlib.suppress(HaltError):
+            session.note_balances()
             session.step.end(self.now)
         for adapter in self._adapters:
             adapter.stop(self.now)

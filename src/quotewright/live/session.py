@@ -221,11 +221,15 @@ class Session:
     def _take(self, answers: Sequence[Response], now: int) -> list[Departure]:
         """Hand answers to the step; with fills, what the account must now hold goes into the same write of the log."""
         if any(answer.kind == Record.FILL for answer in answers):
-            for link in self.links:
-                if link.gateway is not None and (expected := link.gateway.expected_balances()):
-                    note = {"kind": "balances", "venue": link.name, "expected": expected}
-                    self.step.log.append(NOTE, msgspec.json.encode(note))
+            self.note_balances()
         return self.step.answers(answers, now)
+
+    def note_balances(self) -> None:
+        """Put what the accounts must hold into the log, for the next session to go by."""
+        for link in self.links:
+            if link.gateway is not None and (expected := link.gateway.expected_balances()):
+                note = {"kind": "balances", "venue": link.name, "expected": expected}
+                self.step.log.append(NOTE, msgspec.json.encode(note))
 
     def _gathered(self) -> list[Response]:
         found: list[Response] = []
