@@ -14,6 +14,7 @@ from quotewright.domain.events import ASK, BEST, BID, CLEAR, LAST, LEVEL, NOTE, 
 from quotewright.exchange.fault_schedule import FaultRule
 from quotewright.exchange.faults import FaultPlane
 from quotewright.gateway.port import Alarm, Cleared
+from quotewright.importers.binance_ws import BinanceWs
 from quotewright.venues.binance_settings import BinanceSettings
 
 S = 1_000_000_000

@@ -92,6 +92,8 @@ def _follow(rows: Any, first: int, stop: int, book: Any, watch: Any) -> None:
                 if watch.trade > 0 and row.seq > watch.trade + 1:
                     watch.missed += row.seq - watch.trade - 1
                 watch.trade = row.seq
+            if book.clearing:
+                watch.differs = 0  # it is another book
             status = finish_update(book, row)
             if kind not in (BEST, TRADE, STATUS):
                 _after_depth(book, watch, row.local_ts)

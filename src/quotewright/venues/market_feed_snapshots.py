@@ -9,8 +9,8 @@ from quotewright.venues.binance_rest import Answer, RestCalls
 from quotewright.venues.binance_settings import BinanceSettings
 
 _AT_ONCE = 4
-_MOST_DOUBLINGS = 5
-_SOUND = 30_000_000_000  # ns; a book that lasted so long was well joined
+_MOST_DOUBLINGS = 3
+_SOUND = 10_000_000_000  # ns; a book that lasted so long was well joined
 
 
 class _Symbol:
@@ -49,8 +49,9 @@ class Snapshots:
             return
         symbol.wanted = True
         if symbol.joined:
-            symbol.failures = 0 if now - symbol.joined >= _SOUND else symbol.failures + 1
             symbol.not_before = max(symbol.not_before, symbol.joined + self._wait(symbol))
+            symbol.failures = 0 if now - symbol.joined >= _SOUND else symbol.failures + 1
+            symbol.joined = 0
         self._go(now)
 
     def cancel(self, index: int) -> None:
