@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +21,7 @@ pytest.importorskip("ccxt")
 
 from quotewright.venues.ccxt_exchange import Taps, make_exchange
 from quotewright.venues.ccxt_feed import BookRows
-from quotewright.venues.ccxt_markets import capabilities, differences, find_market, market_instrument, rules
+from quotewright.venues.ccxt_markets import capabilities, differences, find_market, restated, rules, stated_instrument
 from quotewright.venues.ccxt_reports import Reader, VenueIds, atoms, plain
 from quotewright.venues.ccxt_settings import CcxtSettings
 
@@ -192,10 +193,13 @@ def test_amounts_are_exact_and_fees_are_never_understated() -> None:
 def test_the_market_is_the_instrument_in_the_venues_own_digits() -> None:
     exchange = _HEARD.exchange
     market = find_market(exchange, _BTC)
-    theirs = market_instrument(exchange, market, _BTC, {"maker": "0.00075000", "taker": "0.001"})
-    assert (theirs.tick, theirs.lot, theirs.min_notional, theirs.maker_rate) == ("0.01", "0.00001", "5", "0.00075")
-    assert differences(_BTC, theirs, fees_told=False) == []
-    assert [field for field, _, _ in differences(_BTC, theirs, fees_told=True)] == ["maker_rate", "taker_rate"]
+    told = stated_instrument(exchange, market, "binance-spot", "BTCUSDT", {"maker": "0.00075000", "taker": "0.001"})
+    assert (told.tick, told.lot, told.min_notional, told.maker_rate) == ("0.01", "0.00001", "5", "0.00075")
+    assert differences(_BTC, restated(_BTC, told, fees_told=False)) == []
+    found = differences(_BTC, restated(_BTC, told, fees_told=True))
+    assert found == [("maker_rate", "0", "0.00075"), ("taker_rate", "0", "0.001")]
+    coarser = differences(replace(_BTC, tick="0.001", max_qty="0", base="XBT"), told)
+    assert [field for field, _, _ in coarser] == ["tick", "maker_rate", "taker_rate", "base"]
     can = capabilities(exchange, [market], account=True)
     assert (can.post_only, can.cancel_all, can.query_by_client_id, can.user_stream) == (True, True, True, True)
     assert (can.amend, can.reduce_only, can.dead_man_switch) == (False, False, False)

@@ -33,7 +33,7 @@ from quotewright.venues.ccxt_exchange import Taps, ccxt_pro, make_exchange
 from quotewright.venues.ccxt_markets import find_market
 from quotewright.venues.ccxt_reports import VenueIds, plain
 from quotewright.venues.ccxt_settings import SECOND, CcxtSettings
-from quotewright.venues.ccxt_stream import unread
+from quotewright.venues.ccxt_stream import Unread
 
 MILLISECOND = 10**6
 Level = tuple[int, int, int]  # side, ticks, lots
@@ -116,10 +116,12 @@ class CcxtFeed:
         instruments: Sequence[Instrument],
         rows: Callable[[EventArray, int], None],
         sink: Callable[[Fact, int], None],
+        unread: Unread,
         settings: CcxtSettings,
         clock: Callable[[], int],
         random: Random,
     ) -> None:
+        self._unread = unread
         self._instruments = list(instruments)
         self._rows = rows
         self._sink = sink
@@ -173,7 +175,7 @@ class CcxtFeed:
                     first = False
                     self._sink(Cleared("stale-market", number), now)
         except ParseError as error:
-            self._sink(unread(f"{self._instruments[number].name}", str(error)), self._clock())
+            self._unread(self._instruments[number].name, str(error))
             raise
         finally:
             now = self._clock()
@@ -210,7 +212,7 @@ class CcxtFeed:
 
     def _on_message(self, raw: Any, wrong: str) -> None:
         if wrong:
-            self._sink(unread(raw, wrong), self._clock())
+            self._unread(raw, wrong)
 
 
 def _seen(future: asyncio.Future[Any]) -> None:

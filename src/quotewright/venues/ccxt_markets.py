@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,8 +16,8 @@ from quotewright.venues.ccxt_reports import plain
 SECOND = 10**9
 MINUTE = 60 * SECOND
 _DECIMAL_PLACES, _TICK_SIZE = 2, 4  # ccxt's precision modes
-_NUMBERS = ("tick", "lot", "contract_size", "min_qty", "max_qty", "min_notional", "min_price", "max_price")
 _UNTOLD_IF_ZERO = ("min_qty", "max_qty", "min_notional", "min_price", "max_price")
+_NUMBERS = ("tick", "lot", "contract_size", *_UNTOLD_IF_ZERO, "maker_rate", "taker_rate")
 _INTERVALS = {"SECOND": SECOND, "MINUTE": MINUTE, "HOUR": 60 * MINUTE, "DAY": 24 * 60 * MINUTE}
 USED_HEADERS = {
     "x-mbx-used-weight-1m": ("weight", MINUTE),
@@ -26,24 +27,27 @@ USED_HEADERS = {
 _LIMITS = {"REQUEST_WEIGHT": "weight", "ORDERS": "orders"}
 
 
-def find_market(exchange: Any, instrument: Instrument) -> Mapping[str, Any]:
-    """The market of an instrument by the venue's own symbol or ccxt's; InputError if it has none, DataError if two."""
-    named: list[Any] = exchange.markets_by_id.get(instrument.symbol) or []
-    found: Any
-    found = [market for market in named if _kind(market) == instrument.kind]
-    if not found and instrument.symbol in exchange.markets:
-        found = [exchange.markets[instrument.symbol]]
-    if not found:
-        raise InputError("symbol", instrument.symbol, f"is not a {instrument.kind} market of {exchange.id}")
+def market_named(exchange: Any, symbol: str, kind: str = "") -> Mapping[str, Any] | None:
+    """The market by the venue's own symbol, or ccxt's; None if there is none, DataError if there are several."""
+    named: list[Any] = exchange.markets_by_id.get(symbol) or []
+    found = [market for market in named if kind in ("", _kind(market))]
     if len(found) > 1:
-        raise DataError(f"{exchange.id} has {len(found)} {instrument.kind} markets named {instrument.symbol}")
-    return found[0]
+        raise DataError(f"{exchange.id} has {len(found)} {kind} markets named {symbol}: name the one by ccxt's options")
+    return found[0] if found else exchange.markets.get(symbol)
 
 
-def market_instrument(
-    exchange: Any, market: Mapping[str, Any], given: Instrument, fees: Mapping[str, Any]
+def find_market(exchange: Any, instrument: Instrument) -> Mapping[str, Any]:
+    """The market of an instrument; InputError if there is none."""
+    found = market_named(exchange, instrument.symbol, instrument.kind)
+    if found is None:
+        raise InputError("symbol", instrument.symbol, f"is not a {instrument.kind} market of {exchange.id}")
+    return found
+
+
+def stated_instrument(
+    exchange: Any, market: Mapping[str, Any], venue: str, symbol: str, fees: Mapping[str, Any]
 ) -> Instrument:
-    """A market as an instrument; rates as the venue told for this account, those given if it did not."""
+    """A market as an instrument; rates as the venue told for this account, its usual ones if it did not."""
     limits: Mapping[str, Any] = market["limits"]
     kind = _kind(market)
 
@@ -53,8 +57,8 @@ def market_instrument(
         return "0" if value is None else _short(value, name)
 
     return Instrument(
-        venue=given.venue,
-        symbol=given.symbol,
+        venue=venue,
+        symbol=symbol,
         kind=kind,
         base=str(market["base"]),
         quote=str(market["quote"]),
@@ -66,20 +70,23 @@ def market_instrument(
         min_notional=limit("cost", "min"),
         min_price=limit("price", "min"),
         max_price=limit("price", "max"),
-        maker_rate=_short(fees.get("maker", given.maker_rate), "maker_rate"),
-        taker_rate=_short(fees.get("taker", given.taker_rate), "taker_rate"),
-        fee_asset=given.fee_asset,
-        amend_keeps_priority=given.amend_keeps_priority,
-        post_only=given.post_only,
-        largest_amount=given.largest_amount,
+        maker_rate=_short(fees.get("maker", market.get("maker") or 0), "maker_rate"),
+        taker_rate=_short(fees.get("taker", market.get("taker") or 0), "taker_rate"),
+        fee_asset="received" if kind == "spot" and market.get("feeSide", "get") == "get" else "settle",
     )
 
 
-def differences(ours: Instrument, theirs: Instrument, *, fees_told: bool) -> list[tuple[str, str, str]]:
-    """Fields that differ, as (field, ours, theirs); bounds that either side leaves open and untold fees are passed."""
-    fields = _NUMBERS + (("maker_rate", "taker_rate") if fees_told else ())
+def restated(given: Instrument, theirs: Instrument, *, fees_told: bool) -> Instrument:
+    """An instrument with the venue's own figures; what ccxt does not tell stays as given."""
+    kept = {name: getattr(given, name) for name in ("fee_asset", "amend_keeps_priority", "post_only", "largest_amount")}
+    rates = {} if fees_told else {name: getattr(given, name) for name in ("maker_rate", "taker_rate")}
+    return replace(theirs, **kept, **rates)
+
+
+def differences(ours: Instrument, theirs: Instrument) -> list[tuple[str, str, str]]:
+    """Fields that differ, as (field, ours, theirs); bounds that either side leaves open are passed."""
     found: list[tuple[str, str, str]] = []
-    for field in fields:
+    for field in _NUMBERS:
         mine, said = getattr(ours, field), getattr(theirs, field)
         if field in _UNTOLD_IF_ZERO and "0" in (_short(mine, field), _short(said, field)):
             continue
@@ -90,6 +97,13 @@ def differences(ours: Instrument, theirs: Instrument, *, fees_told: bool) -> lis
         for field in ("kind", "base", "quote")
         if getattr(ours, field) != getattr(theirs, field)
     ]
+
+
+async def told_fees(exchange: Any, market: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The account's own rates; empty if there is no account or the venue does not tell."""
+    if not exchange.apiKey or exchange.has.get("fetchTradingFee") is not True:
+        return {}
+    return await exchange.fetch_trading_fee(market["symbol"])
 
 
 def capabilities(exchange: Any, markets: Sequence[Mapping[str, Any]], *, account: bool) -> Capabilities:

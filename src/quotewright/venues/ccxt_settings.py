@@ -36,6 +36,7 @@ class CcxtSettings(msgspec.Struct, frozen=True, kw_only=True):
     stale_after: int = 30 * SECOND  # a book without an update for so long is taken for dead
     backoff: int = SECOND // 2  # before the first reconnect; doubles
     longest_backoff: int = 30 * SECOND
+    doubt_hold: int = 60 * SECOND  # how long an unreadable message keeps quotes away
     depth: int = 20  # levels a side in the events of the market feed
     rules_interval: int = 3600 * SECOND  # between two readings of the venue's markets and our fees
     options: Mapping[str, object] = {}  # ccxt's own, such as {"defaultType": "swap"}

@@ -13,25 +13,51 @@ from random import Random
 from typing import Any
 
 from quotewright.domain.errors import ParseError
-from quotewright.gateway.port import Alarm, Balances, Fact, Source, StreamDown, StreamUp
+from quotewright.gateway.port import Alarm, Balances, Cleared, Fact, Source, StreamDown, StreamUp
 from quotewright.venues.ccxt_reports import Reader, remember
 from quotewright.venues.ccxt_settings import SECOND, CcxtSettings
 
 _MOST_TEXT = 2000
 
 
-def unread(raw: Any, why: str) -> Alarm:
-    """The alarm for something the venue sent that cannot be understood, its text kept."""
-    text = raw if isinstance(raw, str) else json.dumps(raw, default=str)
-    return Alarm("api-change", f"{why}: {text[:_MOST_TEXT]}", "pause")
+class Unread:
+    """Tells of what cannot be understood, its text kept, and takes it back when it has not happened for `hold`."""
+
+    def __init__(self, tell: Callable[[Fact], None], hold: int) -> None:
+        self._tell = tell
+        self._hold = hold
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __call__(self, raw: Any, why: str) -> None:
+        """Something was not understood."""
+        text = raw if isinstance(raw, str) else json.dumps(raw, default=str)
+        self._tell(Alarm("api-change", f"{why}: {text[:_MOST_TEXT]}", "pause"))
+        self.stop()
+        self._timer = asyncio.get_running_loop().call_later(self._hold / SECOND, self._clear)
+
+    def stop(self) -> None:
+        """Take nothing back any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _clear(self) -> None:
+        self._timer = None
+        self._tell(Cleared("api-change"))
 
 
 class UserStream:
     """One account's subscriptions on one exchange object."""
 
     def __init__(
-        self, tell: Callable[[Fact], None], settings: CcxtSettings, clock: Callable[[], int], random: Random
+        self,
+        tell: Callable[[Fact], None],
+        unread: Unread,
+        settings: CcxtSettings,
+        clock: Callable[[], int],
+        random: Random,
     ) -> None:
+        self._unread = unread
         self.up = False
         self.reader = Reader([], [])
         self._tell = tell
@@ -90,7 +116,7 @@ class UserStream:
         try:
             report = self.reader.order(raw, Source.STREAM)
         except (ParseError, KeyError, TypeError, ValueError) as error:
-            self._tell(unread(raw.get("info"), str(error)))
+            self._unread(raw.get("info"), str(error))
             return
         if (timer := self._awaited.pop(report.client_id, None)) is not None:
             timer.cancel()
@@ -104,12 +130,12 @@ class UserStream:
         try:
             self._tell(self.reader.trade(raw, Source.STREAM))
         except (ParseError, KeyError, TypeError, ValueError) as error:
-            self._tell(unread(raw.get("info"), str(error)))
+            self._unread(raw.get("info"), str(error))
 
     def on_message(self, raw: Any, wrong: str) -> None:
         """A message that ccxt could not take, or one by which the venue says that it ends the stream."""
         if wrong:
-            self._tell(unread(raw, wrong))
+            self._unread(raw, wrong)
         else:
             self.lost(f"the venue ends the stream: {json.dumps(raw, default=str)[:200]}")
 

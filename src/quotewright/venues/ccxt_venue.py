@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from decimal import Decimal
 from fractions import Fraction
 from random import Random
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 from quotewright.domain.errors import InputError, ParseError
 from quotewright.domain.events import BID, EventArray
 from quotewright.domain.instrument import Instrument
-from quotewright.domain.journal import FOK, IOC, POST_ONLY, REDUCE_ONLY, Reject
+from quotewright.domain.journal import Reject
 from quotewright.gateway.port import (
     Alarm,
     Balances,
@@ -39,15 +38,15 @@ from quotewright.venues import ccxt_markets
 from quotewright.venues.ccxt_exchange import BINANCE_FAMILY, FATE, Fate, Taps, ccxt_pro, make_exchange
 from quotewright.venues.ccxt_failures import failure
 from quotewright.venues.ccxt_feed import CcxtFeed
+from quotewright.venues.ccxt_orders import MILLISECOND, completed, listed, number, order_params
 from quotewright.venues.ccxt_reports import Reader
 from quotewright.venues.ccxt_settings import SECOND, CcxtKey, CcxtSettings
-from quotewright.venues.ccxt_stream import UserStream, unread
+from quotewright.venues.ccxt_stream import Unread, UserStream
 
 NEVER = 2**63 - 1
 # Binance's weights of 2025; of another venue every request counts one, as ccxt paces them.
 _BINANCE_WEIGHT = {"query_order": 4, "open_orders": 6, "trades": 20, "balances": 20}
 _MOST_TRADES = 1000
-_MILLISECOND = 10**6
 
 
 class CcxtVenue:
@@ -75,13 +74,16 @@ class CcxtVenue:
         self._binance = settings.exchange in BINANCE_FAMILY
         self._capabilities: Capabilities | None = None
         self._errors: Any = ccxt_pro()
-        self._stream = UserStream(self._tell, settings, clock, random)
+        self._unread = Unread(self._tell, settings.doubt_hold)
+        self._stream = UserStream(self._tell, self._unread, settings, clock, random)
         taps = Taps(
             self._stream.on_order, self._stream.on_trade, self._stream.on_message, self._stream.lost, self._on_headers
         )
         self._exchange: Any = make_exchange(settings, key, taps, exact=True)
         self._symbols: list[str] = []
-        self._feed = CcxtFeed(self._given, rows, sink, settings, clock, random) if rows is not None else None
+        self._feed = (
+            CcxtFeed(self._given, rows, sink, self._unread, settings, clock, random) if rows is not None else None
+        )
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -114,6 +116,7 @@ class CcxtVenue:
 
     def stop(self, now: int) -> None:
         """End every task; a request under way is in doubt. `close` waits for them."""
+        self._unread.stop()
         for task in self._tasks:
             task.cancel()
 
@@ -142,10 +145,10 @@ class CcxtVenue:
                 self._tell(Failure(ref, FailureKind.REFUSED, 0, why, reason=Reject.FILTER))
                 return
             side = "buy" if order.side == BID else "sell"
-            params = _order_params(order)
-            raw = await self._exchange.create_order(symbol, "limit", side, _number(qty), _number(price), params)
+            params = order_params(order)
+            raw = await self._exchange.create_order(symbol, "limit", side, number(qty), number(price), params)
             sent = {"symbol": symbol, "side": side, "price": price, "amount": qty}
-            raw = raw if self._binance else _completed(raw, sent, now)
+            raw = raw if self._binance else completed(raw, sent, now)
             report = self._stream.reader.order(raw, Source.ANSWER, ref=ref, client_id=order.client_id)
             self._tell(report)
             if report.status is OrderStatus.OPEN:
@@ -232,7 +235,7 @@ class CcxtVenue:
 
         async def request() -> None:
             raw = await self._exchange.fetch_balance()
-            time = int(raw.get("timestamp") or 0) * _MILLISECOND or now
+            time = int(raw.get("timestamp") or 0) * MILLISECOND or now
             self._tell(Balances(ref, self._stream.reader.balances(raw), time, whole=True))
 
         self._command(ref, request)
@@ -263,7 +266,7 @@ class CcxtVenue:
         except Exception as error:
             told = failure(ref, error, fate, binance=self._binance, ccxt=self._errors, named=named)
             if 200 <= fate.status < 300 and not fate.refused and not isinstance(error, TimeoutError):
-                self._tell(unread(fate.body, f"{type(error).__name__}: {error}"))
+                self._unread(fate.body, f"{type(error).__name__}: {error}")
             self._tell(told)
             if told.kind is FailureKind.CLOCK:
                 await self._set_clock()
@@ -325,15 +328,16 @@ class CcxtVenue:
         for number, given in enumerate(self._given):
             market = ccxt_markets.find_market(self._exchange, given)
             fees = await self._fees(market)
-            theirs = ccxt_markets.market_instrument(self._exchange, market, given, fees)
-            found = ccxt_markets.differences(given, theirs, fees_told=bool(fees))
+            told = ccxt_markets.stated_instrument(self._exchange, market, given.venue, given.symbol, fees)
+            theirs = ccxt_markets.restated(given, told, fees_told=bool(fees))
+            found = ccxt_markets.differences(given, theirs)
             if market.get("active") is False:
                 found.append(("active", "True", "False"))
             self._stated[number] = theirs
             if found:
-                told = ", ".join(f"{field}: ours {mine}, theirs {said}" for field, mine, said in found)
+                texts = "; ".join(f"{field}: ours {mine}, theirs {said}" for field, mine, said in found)
                 self._changed.add(number)
-                self._tell(Alarm("instrument-changed", f"{given.name}: {told}", "pause", number))
+                self._tell(Alarm("instrument-changed", f"{given.name}: {texts}", "pause", number))
             elif number in self._changed:
                 self._changed.discard(number)
                 self._tell(Cleared("instrument-changed", number))
@@ -350,10 +354,8 @@ class CcxtVenue:
 
     async def _fees(self, market: Mapping[str, Any]) -> Mapping[str, Any]:
         """The account's own rates, if the venue tells them."""
-        if self._key is None or self._exchange.has.get("fetchTradingFee") is not True:
-            return {}
         try:
-            return await self._exchange.fetch_trading_fee(market["symbol"])
+            return await ccxt_markets.told_fees(self._exchange, market)
         except self._errors.BaseError as error:
             self._tell(Alarm("fees-untold", f"{market['symbol']}: {error}"[:300], "note"))
             return {}
@@ -372,31 +374,3 @@ class CcxtVenue:
             if name in ccxt_markets.USED_HEADERS and used.isdecimal():
                 kind, interval = ccxt_markets.USED_HEADERS[name]
                 self._tell(Used(kind, interval, int(used)))
-
-
-def _order_params(order: NewOrder) -> dict[str, Any]:
-    params: dict[str, Any] = {"clientOrderId": order.client_id}
-    if order.flags & POST_ONLY:
-        params["postOnly"] = True
-    elif order.flags & (IOC | FOK):
-        params["timeInForce"] = "IOC" if order.flags & IOC else "FOK"
-    if order.flags & REDUCE_ONLY:
-        params["reduceOnly"] = True
-    return params
-
-
-def listed(told: Any) -> list[Any]:
-    """An answer that is a list on most venues, and something else on the others."""
-    return list(told) if isinstance(told, (list, tuple)) else []  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-
-
-def _number(text: str) -> float | Decimal:
-    """A decimal as ccxt takes it: a float that reads back the same, else a Decimal."""
-    number = float(text)
-    return number if Decimal(repr(number)) == Decimal(text) else Decimal(text)
-
-
-def _completed(raw: Mapping[str, Any], sent: Mapping[str, Any], now: int) -> dict[str, Any]:
-    """An answer of no more than an id, filled in with what was sent: acknowledged, at the time of sending."""
-    told = {name: value for name, value in raw.items() if value is not None}
-    return {"status": "open", "filled": "0", "timestamp": now // _MILLISECOND, **sent, **told}

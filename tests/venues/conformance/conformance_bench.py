@@ -49,6 +49,8 @@ class Switchboard(NoFaults):
         self.after: dict[str, Outcome] = {}
         self.skew = 0
         self.shut = False  # to new WebSockets
+        self.silent = ""  # a stream that says nothing
+        self.renamed: tuple[bytes, bytes] | None = None  # in frames of the user stream
 
     def before_request(self, request: Request, now: int) -> Outcome | None:
         return self.before.get(request.kind) if request.account != "other" else None
@@ -61,6 +63,14 @@ class Switchboard(NoFaults):
 
     def clock_skew(self, now: int) -> int:
         return self.skew
+
+    def frozen(self, conn: int, stream: str, symbol: str, now: int) -> bool:
+        return stream == self.silent
+
+    def on_frame(self, conn: int, stream: str, symbol: str, payload: bytes, now: int) -> list[tuple[int, bytes]] | None:
+        if self.renamed is None or stream != "user":
+            return None
+        return [(now, payload.replace(*self.renamed))]
 
     def due_events(self, now: int) -> list[VenueEvent]:
         events, self.events = self.events, []

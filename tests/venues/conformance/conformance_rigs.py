@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
@@ -13,6 +13,7 @@ import aiohttp
 from conformance_bench import INSTRUMENTS, SECOND, Keys, Switchboard, decoded, exchange_settings, signed_request
 
 from quotewright.domain.events import EventArray
+from quotewright.domain.instrument import Instrument
 from quotewright.exchange.hooks import HttpReply, HttpRequest
 from quotewright.exchange.http_driver import running
 from quotewright.exchange.server import ExchangeServer
@@ -266,17 +267,30 @@ def native_over_sockets(rig: SocketRig) -> BinanceSpot:
     return adapter
 
 
-def ccxt_over_sockets(rig: SocketRig) -> CcxtVenue:
-    """The adapter over ccxt on real connections."""
-    settings = CcxtSettings(
+def ccxt_settings(rig: SocketRig) -> CcxtSettings:
+    """Short waits, so that what must time out does so within a test."""
+    return CcxtSettings(
         exchange="binance",
         base_url=rig.serving.rest,
         time_out=SECOND // 2,
         request_window=5 * SECOND,
         backoff=50 * MS,
+        stream_patience=SECOND // 2,
+        stale_after=SECOND,
+        rules_interval=SECOND // 2,
+        doubt_hold=SECOND // 5,
     )
-    key = CcxtKey(rig.keys[0].name, rig.keys[0].secret)
-    adapter = CcxtVenue(INSTRUMENTS, rig.sink, rig.take_rows, settings, key, rig.clock, random.Random(1))
+
+
+def ccxt_key(rig: SocketRig) -> CcxtKey:
+    """Our account's key."""
+    return CcxtKey(rig.keys[0].name, rig.keys[0].secret)
+
+
+def ccxt_over_sockets(rig: SocketRig, given: Sequence[Instrument] = INSTRUMENTS) -> CcxtVenue:
+    """The adapter over ccxt on real connections."""
+    settings = ccxt_settings(rig)
+    adapter = CcxtVenue(given, rig.sink, rig.take_rows, settings, ccxt_key(rig), rig.clock, random.Random(1))
     rig.ending.append(adapter.close)
     return adapter
 
