@@ -25,6 +25,7 @@ class EngineOrder:
     filled: int = 0
     accepted: bool = False
     canceling: bool = False
+    total: int = -1  # filled in all, once its end was told
 
 
 @dataclass
@@ -38,11 +39,13 @@ class EngineSide:
     late: list[Answer] = field(default_factory=list[Answer])
     heard: list[Answer] = field(default_factory=list[Answer])
     notes: list[Note] = field(default_factory=list[Note])
+    names: dict[int, str] = field(default_factory=dict[int, str])
     number: int = 0
 
     def place(self, instrument: int, side: int, price: int, qty: int, flags: int = 0) -> int:
         self.number += 1
         self.orders[self.number] = EngineOrder(qty, qty, side, instrument)
+        self.names[self.number] = self.gateway.ids.make(self.number)
         command = Command(PLACE, self.number, 0, instrument, side, price, qty, flags)
         self.gateway.command(command, self.venue.now)
         self.take()
@@ -89,6 +92,7 @@ class EngineSide:
         elif answer.kind == Record.CANCELED:
             assert answer.qty + answer.leaves == order.qty
             order.leaves = answer.qty - order.filled
+            order.total = answer.qty
             assert order.leaves >= 0
             order.canceling = True
         elif answer.kind == Record.CANCEL_REJECTED:

@@ -67,6 +67,7 @@ class Faults:
 
     request_lost: float = 0.0
     answer_lost: float = 0.0
+    slow: float = 0.0  # the connection breaks, and the request arrives long after
     unsent: float = 0.0
     limited: float = 0.0
     banned: float = 0.0
@@ -126,6 +127,7 @@ class FakeVenue:
         self.ids_sent: list[str] = []
         self.calls: list[str] = []
         self.stream = False
+        self.life = 0  # of the process on the other side: what was under way to one that died reaches nobody
         self.banned_until = 0
         self.counts: dict[str, int] = {}
         self.remember()
@@ -135,6 +137,13 @@ class FakeVenue:
     def later(self, delay: int, action: Callable[[], None]) -> None:
         self.number += 1
         heapq.heappush(self.queue, (self.now + delay, self.number, action))
+
+    def tell_later(self, delay: int, fact: Fact, life: int, *, by_stream: bool = False) -> None:
+        def arrive() -> None:
+            if self.life == life and (self.stream or not by_stream):
+                self.tell(fact)
+
+        self.later(delay, arrive)
 
     def lag(self) -> int:
         return self.rng.randrange(self.faults.delay) + 1
@@ -169,7 +178,7 @@ class FakeVenue:
         for copy in range(1 + (self.rng.random() < faults.frame_twice)):
             if not copy and self.hit("frame_lost", faults.frame_lost):
                 return
-            self.later(self.lag(), lambda: self.tell(fact) if self.stream else None)
+            self.tell_later(self.lag(), fact, self.life, by_stream=True)
 
     def hit(self, name: str, chance: float) -> bool:
         if self.rng.random() >= chance:
@@ -265,15 +274,19 @@ class FakeVenue:
     # requests
 
     def request(self, ref: int, command: str, sent: int, carry_out: Callable[[], Fact]) -> None:
-        faults = self.faults
+        faults, life = self.faults, self.life
         self.watch(command)
         self.calls.append(command)
         if self.hit("unsent", faults.unsent):
             self.tell(Failure(ref, FailureKind.UNSENT, 0, "not connected"))
             return
         if self.hit("request_lost", faults.request_lost):
-            self.later(2 * SECOND, lambda: self.tell(Failure(ref, FailureKind.DOUBT, 0, "time-out")))
+            self.tell_later(2 * SECOND, Failure(ref, FailureKind.DOUBT, 0, "time-out"), life)
             return
+
+        slow = self.hit("slow", faults.slow)
+        if slow:
+            self.tell_later(self.lag(), Failure(ref, FailureKind.DOUBT, 0, "connection lost"), life)
 
         def arrive() -> None:
             answer: Fact
@@ -287,13 +300,14 @@ class FakeVenue:
                 answer = Failure(ref, FailureKind.CLOCK, -1021, "timestamp")
             else:
                 answer = carry_out()
+            if slow:
+                return
             if self.hit("answer_lost", faults.answer_lost):
-                lost = Failure(ref, FailureKind.DOUBT, 0, "time-out")
-                self.later(2 * SECOND, lambda: self.tell(lost))
+                self.tell_later(2 * SECOND, Failure(ref, FailureKind.DOUBT, 0, "time-out"), life)
             else:
-                self.later(self.lag(), lambda: self.tell(answer))
+                self.tell_later(self.lag(), answer, life)
 
-        self.later(self.lag(), arrive)
+        self.later(self.rng.randrange(WINDOW + SECOND) if slow else self.lag(), arrive)
 
     def cost(self, command: str) -> Cost:
         return COSTS[command]

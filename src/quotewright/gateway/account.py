@@ -84,7 +84,7 @@ class Account:
         return dict(self._holdings.totals)
 
     def expected_balances(self) -> dict[str, int]:
-        """Atoms by asset that trades say the account must hold; to be given to `restore` of the next session."""
+        """Atoms by asset that trades say the account must hold; empty while there is nothing to go by."""
         return self._holdings.expected()
 
     def held(self, instrument: int) -> list[str]:

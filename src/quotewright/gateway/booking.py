@@ -63,7 +63,7 @@ class Booking(Sending):
         if order.state in ENDED:
             if report.source is Source.SNAPSHOT and asked_at > order.ended + self.settings.rest_lag:
                 return False
-            return report.time <= order.time
+            return report.filled < order.filled or report.time <= order.time
         if order.state in (State.JOURNALED, State.SENT):
             return False  # the first word of it, even if a trade was faster
         if report.filled < order.filled:

@@ -34,6 +34,11 @@ class Errand(msgspec.Struct):
     tries: int = 0
     ref: int = 0
 
+    @property
+    def key(self) -> Key:
+        """What it is found by."""
+        return self.kind, self.subject
+
 
 class Errands:
     """Errands by kind and subject, and the time of the next."""

@@ -74,8 +74,9 @@ class Gateway(Reconciling):
     ) -> None:
         """Take in what a journal holds, before `start`.
 
-        `seen_trades` are ids by instrument, `balances` the totals in atoms that earlier sessions expected (None: not
-        known), `since` the time of the account's first session: older trades of unknown orders are history.
+        `seen_trades` are ids by instrument; `balances` the totals in atoms with exactly those trades in them (None: not
+        known, the venue's are then taken as right); `since` the time of the account's first session: older trades of
+        unknown orders are history.
         """
         self._history_before = since - self.settings.clock_margin
         for instrument, ids in sorted(seen_trades.items()):
@@ -95,7 +96,8 @@ class Gateway(Reconciling):
                 venue_id=known.venue_id,
                 booked=known.filled,
                 filled=known.filled,
-                expected=known.qty,
+                expected=known.qty if known.total < 0 else known.total,
+                told=known.total >= 0,
                 sent=now,
                 wish=known.canceling,
             )

@@ -69,3 +69,4 @@ class KnownOrder(msgspec.Struct, frozen=True, gc=False):
     flags: int
     venue_id: int  # 0: not known
     canceling: bool = False  # a cancel had been asked for
+    total: int = -1  # lots filled in all, where the journal holds its CANCELED but not all its fills

@@ -157,7 +157,10 @@ class Reconciling(Booking):
         if differences != self._differences:
             self._differences = differences
             self._differ_since = now
-            self._differ_first = self._differ_first or now
+            if not self._differ_first:
+                self._differ_first = now
+                for instrument in range(len(self.port.instruments)):  # perhaps trades are missing
+                    self._errands.add(TRADES, instrument, instrument, now)
         lasting = now - self._differ_since >= settings.conflict_patience
         if lasting or now - self._differ_first >= 6 * settings.conflict_patience:
             self._hold("balances", now, f"the venue holds more than trades explain: {describe(differences)}")

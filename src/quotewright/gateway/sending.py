@@ -231,24 +231,31 @@ class Sending(Account):
                 self._cancel_failed(each, failure.kind, now)
         elif asked.errand is not None and asked.errand.ref == failure.ref:
             if asked.errand.kind == QUERY and failure.kind is FailureKind.UNKNOWN_ORDER and order is not None:
-                self._not_found(order, asked.sent, now)
+                self._not_found(order, asked, now)
             elif asked.errand.kind == LEARN and asked.errand.tries >= 5:
                 self._hold("trades", now, f"no order is known for a trade of {asked.errand.subject}")
-            if asked.errand.ref == failure.ref:
+            if asked.errand.ref == failure.ref and self._errands.get(*asked.errand.key) is asked.errand:
                 self._question_failed(asked.errand, now)
 
     def _asked_to_cancel(self, ref: int) -> list[Order]:
         return [order for orders in self._live for order in orders.values() if order.cancel_ref == ref]
 
-    def _not_found(self, order: Order, asked_at: int, now: int) -> None:
+    def _not_found(self, order: Order, asked: Asked, now: int) -> None:
         """The venue knows no such order: proof that it never arrived only once it could no longer be under way."""
-        if order.state is State.UNKNOWN and self._resolve_not_found(order, asked_at):
+        if order.state is not State.UNKNOWN or asked.errand is None:
+            return
+        if self._resolve_not_found(order, asked.sent):
             self._end(order, Event.NOT_FOUND, 0, now)
+        elif asked.errand.tries >= 2 and not order.proven and now < self._arrived_by(order):
+            self._errands.move(asked.errand, max(self._arrived_by(order), self.budget.blocked_until))
+
+    def _arrived_by(self, order: Order) -> int:
+        """When an order that was sent is surely known to the venue, or never will be."""
+        return order.sent + self.port.request_window + self.settings.not_found_margin
 
     def _resolve_not_found(self, order: Order, asked_at: int) -> bool:
-        latest = order.sent + self.port.request_window + self.settings.not_found_margin
         heard = self.stream_up or not self.port.capabilities.user_stream
-        return heard and asked_at >= latest and not order.proven and not order.contradicted
+        return heard and asked_at >= self._arrived_by(order) and not order.proven and not order.contradicted
 
     def _obey(self, failure: Failure, command: str, now: int) -> None:
         """What a failure means for everything else: bans, limits, clocks."""
