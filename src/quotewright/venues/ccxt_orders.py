@@ -29,7 +29,7 @@ def listed(told: Any) -> list[Any]:
     return list(told) if isinstance(told, (list, tuple)) else []  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
-def number(text: str) -> float | Decimal:
+def as_number(text: str) -> float | Decimal:
     """A decimal as ccxt takes it: a float that reads back the same, else a Decimal."""
     number = float(text)
     return number if Decimal(repr(number)) == Decimal(text) else Decimal(text)

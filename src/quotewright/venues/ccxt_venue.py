@@ -38,7 +38,7 @@ from quotewright.venues import ccxt_markets
 from quotewright.venues.ccxt_exchange import BINANCE_FAMILY, FATE, Fate, Taps, ccxt_pro, make_exchange
 from quotewright.venues.ccxt_failures import failure
 from quotewright.venues.ccxt_feed import CcxtFeed
-from quotewright.venues.ccxt_orders import MILLISECOND, completed, listed, number, order_params
+from quotewright.venues.ccxt_orders import MILLISECOND, as_number, completed, listed, order_params
 from quotewright.venues.ccxt_reports import Reader
 from quotewright.venues.ccxt_settings import SECOND, CcxtKey, CcxtSettings
 from quotewright.venues.ccxt_stream import Unread, UserStream
@@ -146,7 +146,7 @@ class CcxtVenue:
                 return
             side = "buy" if order.side == BID else "sell"
             params = order_params(order)
-            raw = await self._exchange.create_order(symbol, "limit", side, number(qty), number(price), params)
+            raw = await self._exchange.create_order(symbol, "limit", side, as_number(qty), as_number(price), params)
             sent = {"symbol": symbol, "side": side, "price": price, "amount": qty}
             raw = raw if self._binance else completed(raw, sent, now)
             report = self._stream.reader.order(raw, Source.ANSWER, ref=ref, client_id=order.client_id)
