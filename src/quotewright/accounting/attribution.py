@@ -12,7 +12,10 @@ reference mid hᵢ:
                leaves when positions are added; always 0 for spot and linear
 
 Before a book was ever usable a record has no mid; the mid last used then stands for it, and at a first fill
-the fill's own price, so that such a fill has no spread.
+the fill's own price, so that such a fill has no spread. A position that a run begins with has the first mid known.
+
+What an operator books (ADJUSTED) is a trade if it has a price: its edge is spread, what it cost beyond its price a fee.
+Without a price it is brought in or taken out, valued at the mid, and no profit. Fees in a third asset are in no part.
 
 Each part is summed from its own records; none is the remainder of the others. That they add up to the total
 is then checked at every record, and that the position follows from the fills.
@@ -31,12 +34,12 @@ from quotewright.accounting.runs import Leg, Rows, Run
 from quotewright.accounting.valuation import Integers, Valuation, exact
 from quotewright.domain.errors import DataError
 from quotewright.domain.instrument import Instrument
-from quotewright.domain.journal import FEE_IN_BASE, Record
+from quotewright.domain.journal import FEE_ELSEWHERE, FEE_IN_BASE, Record
 
 
 @dataclass(frozen=True)
 class ProfitPath:
-    """A leg's profit and its parts, cumulative, at each RUN_START, FILL, FUNDING, MARK and RUN_END.
+    """A leg's profit and its parts, cumulative, at each RUN_START, FILL, FUNDING, MARK, ADJUSTED and RUN_END.
 
     Arrays of one length: `rows` the journal records; `position` in atoms and the rest in money units, as
     Python integers. `inventory` includes `rounding`.
@@ -100,31 +103,39 @@ def attribute_leg(leg: Leg) -> Attribution:
 def profit_path(leg: Leg) -> ProfitPath:
     """The parts of a leg's profit over time; raises DataError where the journal contradicts itself."""
     valuation = Valuation(leg.instrument)
-    rows = leg.of(Record.RUN_START, Record.FILL, Record.FUNDING, Record.MARK, Record.RUN_END)
-    mid2, position = exact(rows["mid2"]), exact(rows["position"])
+    rows = leg.of(Record.RUN_START, Record.FILL, Record.FUNDING, Record.MARK, Record.ADJUSTED, Record.RUN_END)
+    mid2, position = exact(_mids(leg, rows)), exact(rows["position"])
     filled = rows["kind"] == Record.FILL
     side = exact(np.where(filled, rows["side"], 0))
     atoms = exact(np.where(filled, rows["qty"], 0)) * valuation.atoms_per_lot
     base_fee, money_fee = _fees(rows, filled)
     funding = exact(np.where(rows["kind"] == Record.FUNDING, rows["fee"], 0))
-    _check_mids(leg, rows)
-    _check_position(leg, rows, side * atoms - base_fee)
+    booked = rows["kind"] == Record.ADJUSTED
+    added = exact(np.where(booked, rows["qty"], 0))
+    brought = exact(np.where(booked, rows["fee"], 0))
+    priced = exact((booked & (rows["price"] > 0)).astype(np.int64))
+    _check_mids(leg, rows, mid2)
+    _check_position(leg, rows, side * atoms - base_fee + added)
 
     before = np.concatenate((position[:1], position[:-1]))
     mid2_before = np.concatenate((mid2[:1], mid2[:-1]))
     worth = valuation.worth
     moved = worth(before, mid2) - worth(before, mid2_before)
-    edge = side * (worth(atoms, mid2) - worth(atoms, 2 * exact(rows["price"])))
+    price2 = 2 * exact(rows["price"])
+    edge = side * (worth(atoms, mid2) - worth(atoms, price2)) + priced * (worth(added, mid2) - worth(added, price2))
+    charged = -priced * (brought + worth(added, price2))
+    given = (1 - priced) * (brought + worth(added, mid2))
     residue = worth(position, mid2) - worth(before, mid2) - side * worth(atoms, mid2) + worth(base_fee, mid2)
+    residue -= worth(added, mid2)
     rounding = np.cumsum(residue)
     equity = exact(rows["cash"]) + worth(position, mid2)
     path = ProfitPath(
         rows=rows,
         position=position,
-        total=equity - equity[0],
+        total=equity - equity[0] - np.cumsum(given),
         spread=np.cumsum(edge),
         inventory=np.cumsum(moved) + rounding,
-        fees=-np.cumsum(money_fee + worth(base_fee, mid2)),
+        fees=-np.cumsum(money_fee + charged + worth(base_fee, mid2)),
         funding=-np.cumsum(funding),
         rounding=rounding,
     )
@@ -134,12 +145,24 @@ def profit_path(leg: Leg) -> ProfitPath:
 
 def _fees(rows: Rows, filled: Any) -> tuple[Integers, Integers]:
     in_base = filled & ((rows["flags"] & FEE_IN_BASE) != 0)
-    return exact(np.where(in_base, rows["fee"], 0)), exact(np.where(filled & ~in_base, rows["fee"], 0))
+    in_money = filled & ((rows["flags"] & (FEE_IN_BASE | FEE_ELSEWHERE)) == 0)
+    return exact(np.where(in_base, rows["fee"], 0)), exact(np.where(in_money, rows["fee"], 0))
 
 
-def _check_mids(leg: Leg, rows: Rows) -> None:
+def _mids(leg: Leg, rows: Rows) -> Any:
+    """Mids of the records; those before the first known one have that, if the leg began with a position."""
+    if not rows["position"][0]:
+        return rows["mid2"]
+    early = np.cumsum(rows["mid2"] > 0) == 0
+    return np.where(early, leg.opening_mid2, rows["mid2"])
+
+
+def _check_mids(leg: Leg, rows: Rows, mid2: Integers) -> None:
+    """Only where a leg never heard of a price at all, and never traded, may a position go without one."""
+    if not (rows["kind"] == Record.FILL).any() and not (mid2 > 0).any() and rows["position"][0]:
+        return
     needs_mid = (rows["position"] != 0) | (rows["kind"] == Record.FILL)
-    missing = np.flatnonzero(needs_mid & (rows["mid2"] <= 0))
+    missing = np.flatnonzero(needs_mid & (mid2 <= 0).astype(bool))
     if len(missing):
         raise DataError(f"{_place(leg, rows[missing[0]])}: a position or fill without a mid to value it at")
 

@@ -3,8 +3,9 @@
 The open position carries the cash that opening it brought or cost. A fill that reduces the position
 releases that cash in proportion, rounded down to a whole unit; what is released and what the fill itself
 brought are realised. A fill through zero closes first, then opens. A fee in the base asset is a
-delivery at the mid of its fill. Nothing is lost to rounding: realised + unrealised is the trading
-profit before fees and funding, exactly.
+delivery at the mid of its fill; what an operator adds is a trade at its price, or at the mid if it has
+none. Nothing is lost to rounding: realised + unrealised is the trading profit before fees and funding,
+exactly.
 """
 
 from __future__ import annotations
@@ -43,10 +44,13 @@ def realised_profit(leg: Leg) -> tuple[int, int]:
     valuation = Valuation(leg.instrument)
     start, end = leg.start, leg.end
     opening = int(start["position"])
-    book = AverageCost(valuation, opening, -valuation.worth(opening, int(start["mid2"])))
-    fills = leg.of(Record.FILL)
-    columns = ("side", "qty", "price", "fee", "flags", "mid2")
-    for side, qty, price, fee, flags, mid2 in zip(*(fills[c].tolist() for c in columns), strict=True):
+    book = AverageCost(valuation, opening, -valuation.worth(opening, leg.opening_mid2))
+    fills = leg.of(Record.FILL, Record.ADJUSTED)
+    columns = ("kind", "side", "qty", "price", "fee", "flags", "mid2")
+    for kind, side, qty, price, fee, flags, mid2 in zip(*(fills[c].tolist() for c in columns), strict=True):
+        if kind == Record.ADJUSTED:
+            book.trade(qty, 2 * price or mid2)
+            continue
         book.trade(side * qty * valuation.atoms_per_lot, 2 * price)
         if flags & FEE_IN_BASE and fee:
             book.trade(-fee, mid2)

@@ -84,6 +84,12 @@ class Leg:
         """The RUN_END record."""
         return self.of(Record.RUN_END)[0]
 
+    @property
+    def opening_mid2(self) -> int:
+        """Mid that a position held at RUN_START is valued at: its own, or the first that was known after it."""
+        known = self.rows["mid2"][self.rows["mid2"] > 0]
+        return int(self.start["mid2"]) or (int(known[0]) if len(known) else 0)
+
 
 @dataclass
 class Run:

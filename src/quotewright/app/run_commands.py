@@ -84,7 +84,8 @@ def replay_command(
     param: Annotated[list[str] | None, typer.Option("--param", help="name=value; may be repeated.")] = None,
     agents: Annotated[Path | None, typer.Option("--agents", help=r"TOML file with [\[agent]] tables.")] = None,
     journal: Annotated[
-        Path | None, typer.Option("--journal", help="Run folder to repeat from its journal; needs only --store.")
+        Path | None,
+        typer.Option("--journal", help="Run folder to repeat; of a replay with --store, of a session from its own log."),
     ] = None,
     queue_model: Annotated[
         str, typer.Option("--queue-model", help="risk-averse, proportional, power or log.")
@@ -120,6 +121,9 @@ def replay_command(
     from quotewright.sessions.venue_options import VenueOptions
     from quotewright.storage.store import Store
 
+    if journal is not None and store is None:
+        _repeat_session(journal, to, as_json)
+        return
     if store is None:
         raise InputError("store", "", "give the folder of the store with --store")
     opened = Store(store)
@@ -201,6 +205,20 @@ def _repeat(journal: Path, store: Any, to: Path, as_json: bool) -> None:
 
     with progress_bar("repeating", "events", as_json) as progress:
         result = repeat_from_journal(journal, store, to, progress=progress, told=telling(as_json))
+    _tell_same(result, as_json)
+
+
+def _repeat_session(journal: Path, to: Path, as_json: bool) -> None:
+    from quotewright.live.repetition import is_session, repeat_session
+
+    if not is_session(journal):
+        raise InputError("store", "", "give the folder of the store with --store: this is not the run of a session")
+    with progress_bar("repeating", "events", as_json) as progress:
+        result = repeat_session(journal, to, progress=progress, told=telling(as_json))
+    _tell_same(result, as_json)
+
+
+def _tell_same(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         emit(result)
     else:

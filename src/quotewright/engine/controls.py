@@ -9,7 +9,7 @@ from typing import Any
 
 from quotewright.domain.journal import POST_ONLY, Record
 from quotewright.domain.kernel import subkernel
-from quotewright.domain.quotes import ON_TOUCH, ON_TRADE
+from quotewright.domain.quotes import ON_TIMER, ON_TOUCH, ON_TRADE
 from quotewright.engine.commands import ORDER_IDS_PER_LEG, cancel_all, send_place
 from quotewright.engine.decide import decide_leg
 from quotewright.engine.record import next_record
@@ -53,6 +53,8 @@ def on_control(state: Any, control: Any) -> None:
     row["flags"] = control["flags"]
     row.cash = mine.cash
     row.position = mine.position
+    if kind == ADJUSTED:
+        row.mid2 = state.touches[mine.instrument].mid2
     if kind == ADOPTED:
         _adopt(state, control)
     elif kind == PARAM:
@@ -70,7 +72,8 @@ def on_control(state: Any, control: Any) -> None:
         send_place(state, leg, control.side, control.price, control.qty, control["flags"], BY_HAND)
     elif kind == ACTIVATED:
         mine.strategy = control.qty
-        start_timer(state, leg)
+        if mine.triggers & ON_TIMER:
+            start_timer(state, leg)
 
 
 @subkernel

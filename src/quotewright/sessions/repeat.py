@@ -75,7 +75,7 @@ def repeat_from_journal(
     with JournalWriter(out / JOURNAL_FILE) as journal:
         run(wired, windows(datasets), NOWHERE, journal, total, progress)
     repeated = read_journal(out / JOURNAL_FILE)
-    _compare(known, repeated)
+    compare(known, repeated)
     commands = int(np.isin(known["kind"], COMMANDS).sum())
     return {"run": str(folder), "commands": commands, "records": len(known), "same": True}
 
@@ -112,13 +112,16 @@ def _deliver(wired: Wired, answers: npt.NDArray[Any]) -> None:
         response["slot"] = -1  # the loop finds it by the order's id
 
 
-def _compare(known: npt.NDArray[Any], repeated: npt.NDArray[Any]) -> None:
+def compare(known: npt.NDArray[Any], repeated: npt.NDArray[Any], first: int = 0) -> None:
+    """Raise HaltError at the first record that differs; records are numbered from `first`."""
     shared = min(len(known), len(repeated))
     apart = np.flatnonzero(known[:shared] != repeated[:shared])
     if len(apart):
         number = int(apart[0])
         differing = [name for name in JOURNAL.names or () if known[number][name] != repeated[number][name]]
         kind = Record(int(known[number]["kind"])).name
-        raise HaltError(f"record {number} ({kind}) differs in {', '.join(differing)}: the step is not repeatable")
+        raise HaltError(
+            f"record {first + number} ({kind}) differs in {', '.join(differing)}: the step is not repeatable"
+        )
     if len(known) != len(repeated):
         raise HaltError(f"the journal has {len(known)} records, its repetition {len(repeated)}")
