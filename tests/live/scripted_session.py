@@ -5,7 +5,7 @@ Everything follows from one seed. `drive` writes the same log that a session on 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -276,9 +276,11 @@ def drive(
     starts = {
         p: LegStart(leg.cash, leg.position, leg.orders_sent, held=leg.held) for p, leg in zip(pairs, legs, strict=True)
     }
-    wired = wire(MARKETS, named, settings.simulated, seed=settings.seed, mark_interval_ns=settings.mark_interval,
-                 elsewhere=["scripted"] if mode == "live" else (), starts=starts, spare_legs=SPARE, in_flight=4096)  # fmt: skip
-    carry = Carry(7 if left else 0, [replace_(leg) for leg in legs] if left else [], list(orders))
+    wired = wire(
+        MARKETS, named, settings.simulated, seed=settings.seed, mark_interval_ns=settings.mark_interval,
+        elsewhere=["scripted"] if mode == "live" else (), starts=starts, spare_legs=SPARE, in_flight=4096,
+    )  # fmt: skip
+    carry = Carry(7, [msgspec.structs.replace(leg) for leg in legs], list(orders)) if left else Carry()
     markets: list[dict[str, Any]] = [
         {"name": m.name, "instrument": m.instrument.to_dict(), "reference2": m.reference2} for m in MARKETS
     ]
@@ -321,11 +323,6 @@ def drive(
     return driven
 
 
-def replace_(leg: LegCarry) -> LegCarry:
-    """A copy."""
-    return LegCarry(leg.agent, leg.instrument, leg.cash, leg.position, leg.orders_sent, leg.held, leg.halted)
-
-
 class _Operator:
     def __init__(self, random: Random, step: Step, log: SessionLog, mode: Mode, legs: int, names: list[str]) -> None:
         self._random, self._step, self._log, self._mode, self._legs, self._names = random, step, log, mode, legs, names
@@ -366,8 +363,3 @@ class _Operator:
         self._legs += 1
         place = decision_place(wired, agent)
         return self._step.answers([Response(0, number, 0, place, 0, leg, int(Record.ACTIVATED), 0)], now)
-
-
-def only(agents: tuple[AgentSpec, ...], *names: str) -> tuple[AgentSpec, ...]:
-    """The agents of these names, each in a world of its own."""
-    return tuple(replace(agent) for agent in agents if agent.name in names)

@@ -85,7 +85,7 @@ def replay_command(
     agents: Annotated[Path | None, typer.Option("--agents", help=r"TOML file with [\[agent]] tables.")] = None,
     journal: Annotated[
         Path | None,
-        typer.Option("--journal", help="Run folder to repeat; of a replay with --store, of a session from its own log."),
+        typer.Option("--journal", help="Run folder to repeat: a replay's with --store, a session's from its own log."),
     ] = None,
     queue_model: Annotated[
         str, typer.Option("--queue-model", help="risk-averse, proportional, power or log.")
