@@ -12,9 +12,12 @@ from quotewright.app import (
     data_commands,
     explain_command,
     feature_commands,
+    live_commands,
+    record_command,
     research_commands,
     run_commands,
     sweep_command,
+    venue_command,
 )
 from quotewright.app.output import EXIT_CODES, err, fail
 from quotewright.domain.errors import QuotewrightError
@@ -35,6 +38,9 @@ analysis_commands.register(app)
 explain_command.register(app)
 app.add_typer(feature_commands.app, name="features")
 app.add_typer(research_commands.app, name="research")
+app.add_typer(venue_command.app, name="venue")
+record_command.register(app)
+live_commands.register(app)
 
 
 def _show_version(wanted: bool) -> None:

@@ -82,12 +82,13 @@ def _run(path: Path, mode: str, to: Path | None, seconds: float, url: str, keys:
         folder,
         seconds=seconds,
         told=telling(as_json),
+        said=lambda text: None if as_json else err.print(f"[dim]{text}[/]"),
     )
-    outcome = asyncio_run(_watched(runner, as_json))
+    outcome = asyncio_run(watched(runner, as_json))
     finish(folder, outcome, as_json)
 
 
-async def _watched(runner: Any, as_json: bool) -> Any:
+async def watched(runner: Any, as_json: bool) -> Any:
     """The session, with the view on a terminal."""
     if as_json or not err.is_terminal:
         return await runner.run()
@@ -108,17 +109,24 @@ def asyncio_run(main: Any) -> Any:
     return uvloop.run(main)
 
 
-def finish(folder: Path, outcome: Any, as_json: bool) -> None:
-    """Close the books of a session: run folder, report, table; exits with what the stop came to."""
-    from quotewright.accounting.runs import load_run
-    from quotewright.accounting.summary import summary
+def close_books(folder: Path, outcome: Any) -> Path:
+    """The session's run folder, with its report."""
     from quotewright.live.closing import close_run
     from quotewright.reports.html import write_report
 
     run_folder = folder / f"run-{outcome.session}"
     close_run(folder / "log", run_folder)
+    write_report(run_folder, run_folder / "report.html")
+    return run_folder
+
+
+def finish(folder: Path, outcome: Any, as_json: bool) -> None:
+    """Close the books of a session and show them; exits with what the stop came to."""
+    from quotewright.accounting.runs import load_run
+    from quotewright.accounting.summary import summary
+
+    run_folder = close_books(folder, outcome)
     page = run_folder / "report.html"
-    write_report(run_folder, page)
     run = load_run(run_folder)
     if as_json:
         emit(

@@ -40,9 +40,10 @@ def demo(
     seconds: Annotated[int, typer.Option(min=10, max=86_400, help="Length of the market.")] = DEMO_SECONDS,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the market.")] = DEMO_SEED,
     to: Annotated[Path, typer.Option("--out", help="Folder for store, run and report.")] = Path("out/demo"),
+    session: Annotated[float, typer.Option(min=0, help="Seconds of live trading on a venue of its own; 0: none.")] = 10,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a market, replay four market makers through it order by order, and report."""
+    """Make a market, replay four market makers through it order by order, then trade live on a venue of its own."""
     from quotewright.sessions.agents import AgentSpec
     from quotewright.sessions.replay import ReplaySpec
     from quotewright.sessions.synthetic import make_market
@@ -57,6 +58,8 @@ def demo(
     spec = ReplaySpec(agents, seed=seed)
     command = ["quotewright", "demo", "--preset", preset, "--seconds", str(seconds), "--seed", str(seed)]
     _run([dataset], spec, to / "run", command, as_json)
+    if session:
+        _demo_session(to / "live", preset, seed, session, as_json)
     if not as_json:
         me = _own_name()
         out.print(
@@ -65,7 +68,22 @@ def demo(
             f"  {me} replay --store {store} --instrument {name} --strategy glft --param k=6 --out out/mine\n"
             f"  {me} compare {to / 'run'} out/mine\n"
             f"  {me} data import --help                              your own recordings\n"
+            f"  {me} venue serve, and in another terminal {me} paper examples/16_session.toml\n"
         )
+
+
+def _demo_session(to: Path, preset: str, seed: int, seconds: float, as_json: bool) -> None:
+    """The live part, told on the terminal; under --json the one document is the replay's."""
+    from quotewright.accounting.runs import load_run
+    from quotewright.app.demo_session import run_session
+    from quotewright.reports.terminal import table
+
+    folder, outcome = run_session(to, preset, seed, seconds, as_json)
+    if not as_json:
+        out.print(f"\n[bold]live[/], over sockets, {outcome.events:,} events; symmetric is its simulated shadow")
+        out.print(table(load_run(folder)))
+        out.print(f"stop     {outcome.stop}: {'confirmed by the venue' if outcome.confirmed else 'not confirmed'}")
+        out.print(f"report   {folder / 'report.html'}")
 
 
 def _own_name() -> str:

@@ -25,7 +25,7 @@ from quotewright.venues.binance_wire import Commission, ExchangeInfo
 from quotewright.venues.signing import Ed25519Key, HmacKey, Key
 
 _TIME_OUT = 10.0
-_ATTEMPTS = 5
+_ATTEMPTS = 20  # some 40 s: a venue that is just being started
 
 
 def binance_settings(venue: VenueSettings) -> BinanceSettings:
@@ -123,10 +123,11 @@ async def _get(
                 why = f"HTTP {reply.status}: {body[:200].decode(errors='replace')}"
                 if reply.status in (400, 401, 403):
                     raise InputError("venue", shown, why)
-                wait = float(reply.headers.get("Retry-After", attempt))
+                wait = float(reply.headers.get("Retry-After", 2))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            why, wait = f"{type(error).__name__}: {error}", float(attempt)
+            why, wait = f"{type(error).__name__}: {error}", 2.0
         if attempt < _ATTEMPTS:
-            told(f"{shown} does not answer ({why}); trying again in {min(wait, 10.0):g} s")
+            if attempt == 1:
+                told(f"{shown} does not answer yet ({why}); trying on for a while")
             await asyncio.sleep(min(wait, 10.0))
     raise PauseError(f"{shown} cannot be reached; is the venue up, and the address right? ({why})")

@@ -63,7 +63,7 @@ class Outcome:
 class Runner:
     """Opens the venues, runs the session until it is stopped, and closes the books.
 
-    `told` hears what takes time, `seconds` ends the session by itself; 0: never.
+    `told` hears what is being compiled, `said` what else takes time; `seconds` ends the session by itself; 0: never.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Runner:
         *,
         seconds: float = 0.0,
         told: Callable[[str], None] = lambda _: None,
+        said: Callable[[str], None] = lambda _: None,
         began: Callable[[Runner], None] = lambda _: None,
     ) -> None:
         self.settings = settings
@@ -87,6 +88,7 @@ class Runner:
         self.ports: list[VenuePort] = []
         self._seconds = seconds
         self._told = told
+        self._said = said
         self._began = began
         self._clock = SteadyClock()
         self._diary = StructuredLog(out / "session.jsonl", clock=self._clock)
@@ -149,8 +151,8 @@ class Runner:
                 venue, needs_key, partial(self._fact, number), partial(self._rows, number), self._clock
             )
         else:
-            self._told(f"{venue.name}: instruments and prices from {venue.url}")
-            markets = await learn_binance(venue, key, self._told)
+            self._said(f"{venue.name}: instruments and prices from {venue.url}")
+            markets = await learn_binance(venue, key, self._said)
             wire = SocketWire(self._clock, ca_file=Path(venue.ca_file) if venue.ca_file else None)
             adapter = BinanceSpot(
                 wire,
