@@ -78,7 +78,7 @@ class Counters:
     def request(self, address: str, weight: int, now: int) -> None:
         """Count a request; raises ApiError 429 beyond the limit, and 418 for who goes on."""
         if self.weight.full(address, now, weight) or self.raw.full(address, now):
-            self._refuse(address, now)
+            self._refuse(address, weight, now)
         self._refused.pop(address, None)
         self.weight.add(address, now, weight)
         self.raw.add(address, now)
@@ -95,7 +95,7 @@ class Counters:
         self.orders_10s.add(account, now)
         self.orders_day.add(account, now)
 
-    def _refuse(self, address: str, now: int) -> None:
+    def _refuse(self, address: str, weight: int, now: int) -> None:
         self._refused[address] = count = self._refused.get(address, 0) + 1
         if count > self.limits.ban_after:
             times = self._bans.get(address, (0, 0))[1] + 1
@@ -103,7 +103,7 @@ class Counters:
             self._bans[address] = (now + seconds * SECOND, times)
             del self._refused[address]
             raise banned_error(now + seconds * SECOND, now)
-        window = self.weight if self.weight.full(address, now) else self.raw
+        window = self.weight if self.weight.full(address, now, weight) else self.raw
         message = f"Too much request weight used; current limit is {self.weight.limit} request weight per 1 MINUTE."
         raise ApiError(-1003, message, 429, window.wait(now))
 
