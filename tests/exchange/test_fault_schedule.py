@@ -77,6 +77,7 @@ def test_a_file_says_what_it_means(tmp_path: Path) -> None:
         ({"kind": "drop", "probability": float("nan")}, "probability", "a number"),
         ({"kind": "drop", "magnitude": 3}, "magnitude", "has none"),
         ({"kind": "drop", "stream": "dept"}, "stream", "depth, trade"),
+        ({"kind": "drop", "request": "order.plcae"}, "request", "order.place"),
         ({"kind": "drop", "stream": "depth", "request": "order.place"}, "stream", "requests or at streams"),
         ({"kind": "drop", "stream": "user", "account": "a"}, "stream", "requests or at streams"),
         ({"kind": "drop", "symbol": 5}, "symbol", "a string"),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from quotewright.domain.errors import InputError
+from quotewright.exchange.requests import METHODS
 
 SECOND = 10**9
 NEVER = 2**63 - 1
@@ -217,6 +218,9 @@ def _check_texts(where: str, kind: str, texts: Mapping[str, str]) -> None:
         raise InputError(f"{where}: stream", texts["stream"], "leave it out: a rule strikes at requests or at streams")
     if texts["stream"] and not any(_fits(texts["stream"], stream) for stream in STREAMS):
         raise InputError(f"{where}: stream", texts["stream"], f"must fit one of {', '.join(STREAMS)}")
+    if texts["request"] and not any(_fits(texts["request"], request) for request in METHODS):
+        fix = "is no request of this venue; they are named as order.place, order.cancel, account.status, depth"
+        raise InputError(f"{where}: request", texts["request"], fix)
     if texts["connection"] not in ("", "market", "api"):
         raise InputError(f"{where}: connection", texts["connection"], "must be market or api; leave it out for both")
     changes = kind in ("renamed_field", "missing_field")
