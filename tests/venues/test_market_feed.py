@@ -208,7 +208,6 @@ def test_best_prices_never_go_back(make_world: Any) -> None:
 
 
 def test_raw_messages_are_tapped_so_that_a_recording_can_be_read_again(make_world: Any, tmp_path: Any) -> None:
-    from quotewright.importers.binance_ws import BinanceWs
 
     world = make_world(
         market_only=True, step=20_000_000, faults=faulty(after("gap", 3, 4, symbol="BTC*", magnitude=1))

@@ -73,9 +73,17 @@ class BinanceSpot:
         self._requests = Requests(instruments, key, settings.recv_window // _MS)
         attempts = Attempts(settings)
         self._rest = rest = RestCalls(wire, settings, attempts, due, sink)
-        self.clock = VenueClock(rest, settings, due, sink, self._clock_known)
+        self.clock = VenueClock(rest, settings, due, sink, self._clock_known, self.not_understood)
         self._rules = InstrumentRules(
-            instruments, self._requests, rest, self.clock, settings, due, sink, self._rules_known
+            instruments,
+            self._requests,
+            rest,
+            self.clock,
+            settings,
+            due,
+            sink,
+            self._rules_known,
+            self.not_understood,
         )
         reports = Reports(instruments)
         self._commands = Commands(
@@ -155,7 +163,7 @@ class BinanceSpot:
 
     def balances(self, ref: int, now: int) -> None:
         """See `VenuePort`; assets of which there is nothing are left out."""
-        self._commands.ask(ref, "balances", 0, (("omitZeroBalances", "true"),), now)
+        self._commands.ask(ref, "balances", 0, (("omitZeroBalances", True),), now)
 
     def next_due(self) -> int:
         """See `VenuePort`."""

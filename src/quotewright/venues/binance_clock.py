@@ -8,7 +8,7 @@ import msgspec
 
 from quotewright.gateway.port import Alarm, Cleared, Fact
 from quotewright.venues.binance_due import Due
-from quotewright.venues.binance_rest import Answer, RestCalls
+from quotewright.venues.binance_rest import Answer, NotUnderstood, RestCalls
 from quotewright.venues.binance_settings import BinanceSettings
 from quotewright.venues.binance_wire import UNREADABLE, ServerTime
 
@@ -29,6 +29,7 @@ class VenueClock:
         due: Due,
         sink: Callable[[Fact, int], None],
         known: Callable[[int], None],
+        not_understood: NotUnderstood,
     ) -> None:
         self.offset = 0  # ns to add to local time
         self.trip = 0  # shortest way there and back of the last measurement, ns
@@ -38,6 +39,7 @@ class VenueClock:
         self._due = due
         self._sink = sink
         self._known = known
+        self._not_understood = not_understood
         self._decode = msgspec.json.Decoder(ServerTime).decode
         self._asking = False
         self._samples: list[tuple[int, int]] = []  # offset, trip
@@ -77,8 +79,7 @@ class VenueClock:
             self._next = max(now + _AGAIN, self._rest.hold)
             self._due.by(self._next)
             if answer.status == 200:
-                text = f"the venue's time cannot be read ({error}): {answer.body[:200]!r}"
-                self._sink(Alarm("api-change", text, "pause"), now)
+                self._not_understood("the venue's time", error, answer.body, now)
             return
         self._samples.append((told - (answer.sent + now) // 2, now - answer.sent))
         if len(self._samples) < self._settings.clock_samples:

@@ -9,7 +9,7 @@ from quotewright.gateway.port import FailureKind
 
 _DOUBT = (-1000, -1001, -1006, -1007, -1008, -1016)  # the venue does not know, or does not say, whether it acted
 _CLOCK = -1021
-_TOO_MANY_REQUESTS = -1003
+TOO_MANY_REQUESTS = -1003  # counts per address: it concerns every request, not the one alone
 _TOO_MANY_ORDERS = -1015
 _TOO_MANY_CONNECTIONS = -1034
 _UNKNOWN_ORDERS = (-2011, -2013)
@@ -36,7 +36,7 @@ def meaning(status: int, code: int, text: str) -> Meaning:
     """Of an HTTP status (of either surface), and the code and words in the answer; code 0 if there is none."""
     if status == 418:
         return Meaning(FailureKind.BANNED)
-    if status == 429 or code in (_TOO_MANY_REQUESTS, _TOO_MANY_ORDERS, _TOO_MANY_CONNECTIONS):
+    if status == 429 or code in (TOO_MANY_REQUESTS, _TOO_MANY_ORDERS, _TOO_MANY_CONNECTIONS):
         return Meaning(FailureKind.LIMITED, Reject.LIMIT)
     if code == _CLOCK:
         return Meaning(FailureKind.CLOCK)

@@ -25,7 +25,7 @@ from quotewright.gateway.port import (
 )
 from quotewright.venues.binance_clock import VenueClock
 from quotewright.venues.binance_due import Due
-from quotewright.venues.binance_errors import Meaning, meaning
+from quotewright.venues.binance_errors import TOO_MANY_REQUESTS, Meaning, meaning
 from quotewright.venues.binance_reports import Reports
 from quotewright.venues.binance_requests import Parameters, Requests
 from quotewright.venues.binance_rest import Answer, RestCalls
@@ -165,7 +165,7 @@ class Commands:
             if message.error.data is not None and message.error.data.retry_after:
                 wait = max(message.error.data.retry_after * _MS - self._clock.offset - now, 0)
         failure = meaning(message.status, code, words)
-        if wait and failure.kind in (FailureKind.LIMITED, FailureKind.BANNED) and message.status in (418, 429):
+        if wait and (failure.kind is FailureKind.BANNED or code == TOO_MANY_REQUESTS):
             self._rest.stay_away(now + wait)
         self._refused(pending, failure, code or message.status, words, wait, now)
         return True

@@ -122,14 +122,14 @@ class Requests:
         if signed and self.key is not None:
             complete["apiKey"] = self.key.name
         names = sorted(complete)
-        payload = "&".join(f"{name}={complete[name]}" for name in names) if signed else ""
+        payload = "&".join(f"{name}={_plain(complete[name])}" for name in names) if signed else ""
         return payload, ",".join(f'"{name}":{_json(complete[name])}' for name in names)
 
     def query(self, parameters: Parameters, timestamp: int) -> str:
         """The signed query of a REST request."""
         assert self.key is not None
         complete = [*parameters, ("recvWindow", self._window), ("timestamp", timestamp)]
-        payload = "&".join(f"{name}={quote(str(value), safe='-_.')}" for name, value in complete)
+        payload = "&".join(f"{name}={quote(_plain(value), safe='-_.')}" for name, value in complete)
         return f"{payload}&signature={quote(self.key.sign(payload.encode()).decode(), safe='')}"
 
 
@@ -138,5 +138,9 @@ def bare_call(number: int, method: str) -> bytes:
     return b'{"id":%d,"method":"%b"}' % (number, method.encode())
 
 
+def _plain(value: str | int) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
 def _json(value: str | int) -> str:
-    return str(value) if isinstance(value, int) or value == "%d" else json.dumps(value)
+    return _plain(value) if isinstance(value, int) or value == "%d" else json.dumps(value)

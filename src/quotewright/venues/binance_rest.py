@@ -8,7 +8,7 @@ import msgspec
 
 from quotewright.gateway.port import Fact, FailureKind, Used
 from quotewright.venues.binance_due import Due
-from quotewright.venues.binance_errors import Meaning, meaning
+from quotewright.venues.binance_errors import TOO_MANY_REQUESTS, Meaning, meaning
 from quotewright.venues.binance_line import Attempts
 from quotewright.venues.binance_settings import BinanceSettings
 from quotewright.venues.binance_wire import ApiError
@@ -33,6 +33,7 @@ class Answer(msgspec.Struct, gc=False):
 
 
 Handler = Callable[[Answer, int], None]
+NotUnderstood = Callable[[str, Exception, bytes, int], None]  # what, why, the text, local time
 
 
 class RestCalls:
@@ -66,7 +67,8 @@ class RestCalls:
     def on_reply(self, ref: int, status: int, headers: Mapping[str, str], body: bytes, now: int) -> None:
         """The wire's answer; one that comes after its time-out only tells what is used."""
         self._note_used(headers, now)
-        retry_after = self._retry_after(status, headers, now)
+        code, text = (0, "") if 200 <= status < 300 else self.explained(body)
+        retry_after = self._retry_after(status, code, headers, now)
         found = self._waiting.pop(ref, None)
         if found is None:
             return
@@ -74,7 +76,6 @@ class RestCalls:
         if 200 <= status < 300:
             handler(Answer(status, body, sent=sent), now)
             return
-        code, text = self.explained(body)
         failure = meaning(status, code, text)
         handler(Answer(status, body, code or status, text, failure, retry_after, sent), now)
 
@@ -106,12 +107,13 @@ class RestCalls:
         """The venue has said so elsewhere."""
         self._attempts.hold = max(self._attempts.hold, until)
 
-    def _retry_after(self, status: int, headers: Mapping[str, str], now: int) -> int:
+    def _retry_after(self, status: int, code: int, headers: Mapping[str, str], now: int) -> int:
         if status not in (418, 429):
             return 0
         text = headers.get("retry-after", "")
         wait = int(text) * _S if text.isascii() and text.isdigit() and len(text) < 9 else _LEAST_WAIT
-        self.stay_away(now + wait)
+        if status == 418 or code in (0, TOO_MANY_REQUESTS):
+            self.stay_away(now + wait)
         return wait
 
     def _note_used(self, headers: Mapping[str, str], now: int) -> None:

@@ -20,7 +20,7 @@ from quotewright.gateway.port import Alarm, Capabilities, Cleared, Fact, Rule
 from quotewright.venues.binance_clock import VenueClock
 from quotewright.venues.binance_due import Due
 from quotewright.venues.binance_requests import Requests
-from quotewright.venues.binance_rest import Answer, RestCalls
+from quotewright.venues.binance_rest import Answer, NotUnderstood, RestCalls
 from quotewright.venues.binance_settings import BinanceSettings
 from quotewright.venues.binance_wire import UNREADABLE, Commission, ExchangeInfo, RateLimit, Rates, SymbolInfo
 
@@ -103,6 +103,7 @@ class InstrumentRules:
         due: Due,
         sink: Callable[[Fact, int], None],
         known: Callable[[int], None],
+        not_understood: NotUnderstood,
     ) -> None:
         self.instruments = list(given)
         self.trading = [True] * len(given)
@@ -123,6 +124,7 @@ class InstrumentRules:
         self._due = due
         self._sink = sink
         self._known = known
+        self._not_understood = not_understood
         self._told = False
         self._reading = False
         self._next = 0
@@ -151,19 +153,24 @@ class InstrumentRules:
         if answer.status != 200:
             if answer.code == -1121:
                 text = f"the venue does not know one of {', '.join(self._requests.symbols)}"
+                self._alarmed.add(-1)
                 self._sink(Alarm("instrument-changed", text, "pause"), now)
             self._again(now)
             return
         try:
             info = self._decode_info(answer.body)
         except UNREADABLE as error:
-            self._unreadable("rules", error, answer, now)
+            self._not_understood("the venue's rules", error, answer.body, now)
+            self._again(now)
             return
         for limit in info.rate_limits:
             counted = limit_of(limit)
             if counted is not None:
                 self._sink(Rule(counted[0], counted[1], limit.limit), now)
         self._info = {symbol.symbol: symbol for symbol in info.symbols}
+        if -1 in self._alarmed:
+            self._alarmed.discard(-1)
+            self._sink(Cleared("instrument-changed"), now)
         if self._requests.key is None:
             for index in range(len(self._given)):
                 self._check(index, None, now)
@@ -190,7 +197,8 @@ class InstrumentRules:
             try:
                 fees = self._decode_fees(answer.body)
             except UNREADABLE as error:
-                self._unreadable("fees", error, answer, at)
+                self._not_understood("the venue's fees", error, answer.body, at)
+                self._again(at)
                 return
             self._check(index, fees, at)
             self._ask_fees(index + 1, at)
@@ -239,11 +247,6 @@ class InstrumentRules:
         self._reading = False
         self._next = max(now + _AGAIN, self._rest.hold)
         self._due.by(self._next)
-
-    def _unreadable(self, what: str, error: Exception, answer: Answer, now: int) -> None:
-        text = f"the venue's {what} cannot be read ({error}): {answer.body[:300]!r}"
-        self._sink(Alarm("api-change", text, "pause"), now)
-        self._again(now)
 
 
 def _rate(fees: Commission, name: str) -> str:
