@@ -259,8 +259,8 @@ def lived_through(seed: int) -> tuple[list[object], dict[str, int]]:
     rng = Random(seed)
     faults = FaultPlane(rng, random_schedule(rng, 600 * SECOND, intensity=1), START)
     seen: list[object] = []
-    for n in range(12_000):
-        now = START + n * 50 * MS
+    for n in range(6_000):
+        now = START + n * 100 * MS
         seen.append(faults.due_events(now))
         request = place(kind=("order.place", "order.cancel", "depth")[n % 3])
         seen.append(faults.before_request(request, now) or faults.after_request(request, b'{"orderId":1}', now))
