@@ -85,11 +85,17 @@ class StartFrame(msgspec.Struct):
 
 
 def read_carry(folder: Path) -> Carry:
-    """What the last session in a log folder left; an empty one if there was none. Raises DataError."""
+    """What the last session in a log folder left; an empty one if there was none. Raises DataError.
+
+    Answers behind the last records were not booked: a write that broke off lies between the two. They are left out,
+    with what the account should hold after them, so that the venue is asked for those fills again.
+    """
     records: list[bytes] = []
     answers: list[bytes] = []
     start: StartFrame | None = None
     more: list[dict[str, Any]] = []
+    unbooked: list[bytes] = []
+    balances: list[dict[str, Any]] = []
     if not folder.is_dir():
         return Carry()
     for frame in read_log(folder):
@@ -97,17 +103,22 @@ def read_carry(folder: Path) -> Carry:
             content = msgspec.json.decode(frame.payload)
             if content.get("kind") == "start":
                 start = _start(frame.payload)
-                records, answers, more = [], [], []
+                records, answers, more, unbooked, balances = [], [], [], [], []
             else:
                 more.append(content)
         elif frame.kind == NOTE:
             content = msgspec.json.decode(frame.payload)
-            if content.get("kind") in ("stop", "balances"):
+            if content.get("kind") == "stop":
                 more.append(content)
+            elif content.get("kind") == "balances":
+                balances.append(content)
         elif frame.kind == RECORDS:
             records.append(frame.payload)
+            answers += unbooked
+            more += balances
+            unbooked, balances = [], []
         elif frame.kind == ANSWERS:
-            answers.append(frame.payload)
+            unbooked.append(frame.payload)
     if start is None:
         return Carry()
     return _fold(start, np.frombuffer(b"".join(records), JOURNAL), np.frombuffer(b"".join(answers), RESPONSE), more)
