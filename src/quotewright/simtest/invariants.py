@@ -31,7 +31,7 @@ from quotewright.exchange.server import ExchangeServer
 from quotewright.live.carry import read_carry
 from quotewright.simtest.observer import ACCOUNT, Observer, Violations
 from quotewright.simtest.plan import Plan
-from quotewright.storage.session_log import ANSWERS, META, read_log
+from quotewright.storage.session_log import ANSWERS, META, RECORDS, read_log
 
 Fill = tuple[str, str, int, int, int, int, int]  # agent, instrument, trade, side, price, lots, fee
 
@@ -72,19 +72,25 @@ def _check_fills(
 
 
 def _booked(folder: Path) -> Counter[Fill]:
+    """Fills that were answered and then recorded: answers at the very end of a write that broke off are neither."""
     found: Counter[Fill] = Counter()
     legs: list[tuple[str, str]] = []
+    waiting: list[Fill] = []
     for frame in read_log(folder):
         if frame.kind == META:
             content = msgspec.json.decode(frame.payload)
             if content["kind"] == "start":
                 legs = [(leg["agent"], leg["instrument"]) for leg in content["legs"]]
+                waiting = []
+        elif frame.kind == RECORDS:
+            found.update(waiting)
+            waiting = []
         elif frame.kind == ANSWERS:
             for row in np.frombuffer(frame.payload, RESPONSE):
                 if row["kind"] == Record.FILL:
                     agent, instrument = legs[row["leg"]] if 0 <= row["leg"] < len(legs) else ("", "")
-                    numbers = [int(row[name]) for name in ("trade", "side", "price", "qty", "fee")]
-                    found[agent, instrument, *numbers] += 1  # pyright: ignore[reportArgumentType]
+                    trade, side, price, qty, fee = (int(row[name]) for name in ("trade", "side", "price", "qty", "fee"))
+                    waiting.append((agent, instrument, trade, side, price, qty, fee))
     return found
 
 

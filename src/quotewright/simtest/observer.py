@@ -87,12 +87,15 @@ class WatchedFaults:
 
 
 class WatchedCounters(Counters):
-    """The venue's counters; a request that passes a limit is a violation, for limits are known beforehand."""
+    """The venue's counters; a request that passes a limit is a violation, for limits are known beforehand.
+
+    A new session cannot know how many orders the one before it placed, so until `forgiven` only weight is judged.
+    """
 
     def __init__(self, limits: Limits, violations: Violations) -> None:
         super().__init__(limits)
         self._violations = violations
-        self.most_weight = 0
+        self.forgiven = 0
 
     def request(self, address: str, weight: int, now: int) -> None:
         """See `Counters`."""
@@ -101,14 +104,14 @@ class WatchedCounters(Counters):
         except ApiError as error:
             self._violations.add("weight limit", f"{error}", now, once="weight")
             raise
-        self.most_weight = max(self.most_weight, self.weight.used(address, now))
 
     def order(self, account: str, now: int) -> None:
         """See `Counters`."""
         try:
             super().order(account, now)
         except ApiError as error:
-            self._violations.add("order limit", f"{error}", now, once="orders")
+            if now > self.forgiven:
+                self._violations.add("order limit", f"{error}", now, once="orders")
             raise
 
 
@@ -127,6 +130,7 @@ class Observer:
         self._seen = [0 for _ in plan.instruments]  # fills of each symbol
         self._changes = -1
         self._instruments = plan.instruments
+        self._atoms = [instrument.atoms_per_lot for instrument in plan.instruments]
         self._rules = [server.venue.symbols[instrument.symbol].rules for instrument in plan.instruments]
         self._symbols = [server.venue.symbols[instrument.symbol] for instrument in plan.instruments]
         self._owners: dict[str, tuple[str, str] | None] = {}
@@ -159,14 +163,14 @@ class Observer:
         values: dict[tuple[str, str], int] = {}
         for index, instrument in enumerate(self._instruments):
             self._take_fills(index, now)
-            rules = self._rules[index]
+            rules, atoms = self._rules[index], self._atoms[index]
             for order in self._account.open.get(instrument.symbol, {}).values():
                 key = self.owner(order.client_id)
                 if key is None:
                     self._violations.add("no stranger", f"{order.client_id} is of no session", now)
                     continue
                 left = order.qty - order.filled
-                open_lots.setdefault(key, [0, 0])[order.side != BID] += left * instrument.atoms_per_lot
+                open_lots.setdefault(key, [0, 0])[order.side != BID] += left * atoms
                 values[key] = values.get(key, 0) + order.price * left * rules.value
         for key, (buys, sells) in open_lots.items():
             most, notional = self._limits[key]
@@ -191,7 +195,7 @@ class Observer:
             if key is None:
                 self._violations.add("no stranger", f"{order.client_id} is of no session", now)
                 continue
-            atoms = fill.side * fill.qty * instrument.atoms_per_lot
+            atoms = fill.side * fill.qty * self._atoms[index]
             if fill.fee_asset == instrument.base:
                 atoms -= fill.fee
             self.positions[key] = self.positions.get(key, 0) + atoms

@@ -17,7 +17,7 @@ MS = 10**6
 SECOND = 10**9
 VENUE = "sim"
 START = 1_800_000_000 * SECOND  # of virtual time; any would do
-SYMBOLS = (("AAA", "0.01", "0.001", 10_000), ("BBB", "0.1", "0.01", 50_000), ("CCC", "0.001", "0.1", 200_000))
+SYMBOLS = (("AAA", "0.01", "0.001", 10_000), ("BBB", "0.1", "0.0001", 12_000), ("CCC", "0.001", "0.01", 8_000))
 ORDER_NOTIONAL = 20.0
 NETWORK_FAULTS = ("cut", "half_open", "silence", "lag", "lost_request", "lost_reply", "no_route")
 
@@ -88,7 +88,7 @@ class Plan:
     window_ends: int
 
 
-def draw_plan(seed: int, *, seconds: float = 20.0, calm: bool = False) -> Plan:
+def draw_plan(seed: int, *, seconds: float = 12.0, calm: bool = False) -> Plan:
     """The plan of a seed; with `calm` the same without any fault or crash."""
     rng = Random(f"simtest/{seed}")
     faulty = int(seconds * SECOND)
@@ -105,7 +105,7 @@ def draw_plan(seed: int, *, seconds: float = 20.0, calm: bool = False) -> Plan:
         instruments=instruments,
         mids=tuple(mid for _, _, _, mid in chosen),
         agents=agents,
-        market_step=rng.choice((100, 200, 300)) * MS,
+        market_step=rng.choice((200, 400, 600)) * MS,
         latency=int(10 ** rng.uniform(-1, 1.3) * MS),
         jitter=int(10 ** rng.uniform(-1, 1.7) * MS),
         limits=_limits(rng),
@@ -168,14 +168,14 @@ def _agent(rng: Random, number: int, names: list[str]) -> AgentSpec:
         params=params,
         limits=limits,
         instruments=chosen,
-        interval_ms=float(rng.choice((100, 250, 500))),
+        interval_ms=float(rng.choice((250, 500, 1000))),
         price_tolerance=rng.choice((0, 1, 2)),
     )
 
 
 def _limits(rng: Random) -> Limits:
     return Limits(
-        weight_minute=rng.choice((1200, 3000, 6000)),
+        weight_minute=rng.choice((2400, 3000, 6000)),
         orders_10s=rng.choice((30, 60, 100, 300)),
         orders_day=200_000,
         ban_after=10,

@@ -83,7 +83,7 @@ def gateway_settings() -> GatewaySettings:
         not_found_margin=500 * MS,
         rest_lag=5 * SECOND,
         retry_most=2 * SECOND,
-        reconcile_every=5 * SECOND,
+        reconcile_every=10 * SECOND,
         conflict_patience=3 * SECOND,
         unknown_patience=4 * SECOND,
         limited_wait=2 * SECOND,
@@ -144,7 +144,7 @@ class Process:
         place = Place(settings.venues[0], markets, adapter, gateway_settings())
         session = assemble(
             settings, "live", [place], log, carry, now, noted=self._noted, make_gateway=self._make_gateway,
-            spare_legs=0, in_flight=64,
+            spare_legs=0, in_flight=512,
         )  # fmt: skip
         self.session = session
         self.gateway = session.links[0].gateway
@@ -268,7 +268,8 @@ class Process:
     def _fact(self, fact: Fact, now: int) -> None:
         self.mortality.before()
         if self.session is not None:
-            self._say(now, f"  fact {fact}")
+            if self._network.trace:
+                self._network.trace(now, f"  fact {fact}")
             self.session.on_fact(0, fact, now)
         self.mortality.after()
 

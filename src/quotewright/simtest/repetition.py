@@ -76,7 +76,7 @@ def _differs(
     ]
     wired = wire(
         markets, agents, settings.simulated, seed=settings.seed, mark_interval_ns=settings.mark_interval,
-        elsewhere=[venue.name for venue in settings.venues], spare_legs=start.spare_legs, in_flight=64,
+        elsewhere=[venue.name for venue in settings.venues], spare_legs=start.spare_legs, in_flight=512,
         starts={
             pair: LegStart(leg.cash, leg.position, leg.orders_sent, held=leg.held, halted=leg.halted)
             for pair, leg in zip(pairs, start.legs, strict=True)
