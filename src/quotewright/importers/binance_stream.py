@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from quotewright.domain.events import BEST as BEST_KIND
 from quotewright.domain.events import EVENT, STATUS, EventArray, Status
 from quotewright.domain.instrument import Instrument
 from quotewright.domain.kernel import INTERPRETED, as_records, records
@@ -152,9 +153,10 @@ class SymbolStream:
         """Hand out what the other reader wrote."""
         if len(self._reader.rows):
             rows = self._reader.rows.take()
-            rows["instrument"] = self._index
-            follow_rows(as_records(rows), 0, len(rows), self._books, self._watches)
-            self._out(rows, now)
+            if rows[0]["kind"] != BEST_KIND or rows[0]["seq"] >= self._watches[0]["best_seq"]:
+                rows["instrument"] = self._index
+                follow_rows(as_records(rows), 0, len(rows), self._books, self._watches)
+                self._out(rows, now)
         self._take_over()
 
     def _give_back(self) -> None:
