@@ -139,7 +139,7 @@ class Booking(Sending):
         if order is None and listed and trade.time < self._history_before:
             return
         self._lots[trade.instrument] += trade.side * trade.qty
-        self._holdings.book(trade, now)
+        self._holdings.book(trade)
         if order is not None:
             self._name(order, trade.venue_id, now)
             self._book(order, trade, now)

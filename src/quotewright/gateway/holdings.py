@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
@@ -11,6 +11,7 @@ from quotewright.domain.units import format_decimal
 from quotewright.gateway.port import TradeReport
 
 _FINE = 10**16  # fine units in an atom of 1e-8: products of ticks and lots are whole numbers of them
+_RECENT = 1024  # effects remembered one by one
 
 
 class Holdings:
@@ -24,9 +25,9 @@ class Holdings:
         self.totals: dict[str, tuple[int, int]] = {}  # free and locked, as the venue last said
         self._told: dict[str, int] = {}  # venue time of it
         self._base: dict[str, int] | None = None
-        self._candidate: dict[str, int] = {}
+        self._candidates: dict[str, set[int]] = {}
         self._effects: dict[str, int] = {}
-        self._history: dict[str, deque[tuple[int, int]]] = {}
+        self._recent: dict[str, list[tuple[int, int]]] = {}  # single effects by venue time
         self._steps: list[tuple[str, int, str, int] | None] = []
         self._rough: dict[str, int] = {}  # trades whose value is finer than an atom: the venue rounds each
         contracts = {name for i in instruments if i.kind != "spot" for name in (i.base, i.quote)}
@@ -53,24 +54,28 @@ class Holdings:
                 self._told[asset] = time
                 self.totals[asset] = amounts
 
-    def book(self, trade: TradeReport, now: int) -> None:
+    def book(self, trade: TradeReport) -> None:
         """Add the effect of a trade."""
         steps = self._steps[trade.instrument]
         if steps is not None:
             base, base_step, quote, quote_step = steps
             value = trade.qty * trade.price * quote_step
-            self._add(base, trade.side * trade.qty * base_step, now)
-            self._add(quote, -trade.side * value, now)
+            self._add(base, trade.side * trade.qty * base_step, trade.time)
+            self._add(quote, -trade.side * value, trade.time)
             if value % _FINE:
                 self._rough[quote] = self._rough.get(quote, 0) + 1
         if trade.fee:
-            self._add(trade.fee_asset, -trade.fee * _FINE, now)
+            self._add(trade.fee_asset, -trade.fee * _FINE, trade.time)
 
-    def _add(self, asset: str, fine: int, now: int) -> None:
-        after = self._effects.get(asset, 0) + fine
-        self._effects[asset] = after
-        history = self._history.setdefault(asset, deque([(0, 0)], maxlen=4096))
-        history.append((now, after))
+    def _add(self, asset: str, fine: int, time: int) -> None:
+        self._effects[asset] = self._effects.get(asset, 0) + fine
+        recent = self._recent.setdefault(asset, [])
+        if recent and time < recent[-1][0]:
+            insort(recent, (time, fine))
+        else:
+            recent.append((time, fine))
+        if len(recent) > 2 * _RECENT:
+            del recent[:_RECENT]
 
     def expected(self) -> dict[str, int]:
         """Totals by asset, atoms rounded down; empty while there is nothing to go by."""
@@ -91,28 +96,38 @@ class Holdings:
         return differences
 
     def _effects_since(self, asset: str, since: int) -> list[int]:
-        effects: list[int] = []
-        for time, effect in reversed(self._history.get(asset, ())):
-            effects.append(effect)
+        """The sums of effects that the asset went through from a venue time on, the newest first."""
+        effect = self._effects.get(asset, 0)
+        effects = [effect]
+        for time, fine in reversed(self._recent.get(asset, ())):
             if time <= since:
-                return effects
-        return effects or [0]
+                break
+            effect -= fine
+            effects.append(effect)
+        return effects
 
-    def begin(self, balances: Mapping[str, tuple[int, int]]) -> bool:
-        """Take a reading as what trades add to, once two in a row agree; True when that is so."""
-        found: dict[str, int] = {}
+    def begin(self, balances: Mapping[str, tuple[int, int]], since: int) -> bool:
+        """Take readings as what trades add to, once two in a row can mean only one thing; True when that is so.
+
+        Trades may happen while a reading is under way: each asset then has as many candidates as it had totals.
+        """
+        before, self._candidates = self._candidates, {}
+        base: dict[str, int] = {}
         for asset, (free, locked) in balances.items():
-            found[asset] = free + locked - self._effects.get(asset, 0) // _FINE
-        if self._candidate != found:
-            self._candidate = found
+            found = {free + locked - effect // _FINE for effect in self._effects_since(asset, since)}
+            common = found & before.get(asset, set())
+            self._candidates[asset] = common or found
+            if len(common) == 1:
+                base[asset] = min(common)
+        if len(base) < len(balances):
             return False
-        self._base = found
+        self._base = base
         return True
 
     def accept(self) -> None:
         """Forget what was expected: the next readings are right, by a person's word."""
         self._base = None
-        self._candidate = {}
+        self._candidates = {}
 
 
 def describe(differences: Mapping[str, int]) -> str:

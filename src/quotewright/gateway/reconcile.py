@@ -7,6 +7,8 @@ what disagrees for long holds quoting.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from quotewright.gateway.booking import Booking
 from quotewright.gateway.errands import BALANCES, FILLS, OPEN_ORDERS, ROUND, TRADES, Errand
 from quotewright.gateway.holdings import describe
@@ -25,6 +27,8 @@ class Reconciling(Booking):
         ]  # when the last list was asked for with nothing to cancel in it
         self._list_sent = [0 for _ in self.port.instruments]  # when the last list at all was asked for
         self._differences: dict[str, int] = {}
+        self._reading: tuple[Mapping[str, tuple[int, int]], int] = ({}, 0)  # and the earliest it may be as of
+        self._begun = False  # balances were read once to begin with
         self._differ_since = 0  # the same differences
         self._differ_first = 0  # any
 
@@ -60,14 +64,20 @@ class Reconciling(Booking):
         self._round.discard((errand.kind, errand.instrument))
         if not self._round:
             self._errands.add(ROUND, "", -1, now + self.settings.reconcile_every)
+            self._judge_balances(now)
+
+    def _is_settled(self) -> bool:
+        """Whether no order is in doubt and every fill that the venue told of is booked."""
+        if self._unknown or self._unbooked or self._ownerless:
+            return False
+        return all(order.booked >= order.filled or order.stranger for order in self.live_orders())
 
     def _review_holds(self, now: int) -> None:
         """Take back what holds for no longer; after a start or reconnect only when no doubt is left."""
         holds = self.holds
         if not holds:
             return
-        settled = not self._unknown and not self._unbooked and not self._ownerless
-        if settled and not self._round and (self.stream_up or not self.port.capabilities.user_stream):
+        if not self._round and self._is_settled() and (self.stream_up or not self.port.capabilities.user_stream):
             holds.discard("starting")
             holds.discard("reconcile")
         if not self._unknown:
@@ -142,13 +152,24 @@ class Reconciling(Booking):
         self._holdings.view(fact.balances, fact.time)
         if asked is None or asked.errand is None:
             return
-        self._done_in_round(asked.errand, now)
+        self._reading = (fact.balances, asked.sent - 2 * self.settings.rest_lag)
+        if self._round:
+            self._done_in_round(asked.errand, now)
+        else:
+            self._judge_balances(now)
+
+    def _judge_balances(self, now: int) -> None:
+        """Compare the last reading with what trades say; in a round only once all its trades are in."""
         settings = self.settings
-        if not self._holdings.known:
-            if not self._holdings.begin(fact.balances):
-                self._errands.add(BALANCES, 0, 0, now + settings.rest_lag)
+        balances, since = self._reading
+        if not balances:
             return
-        differences = self._holdings.compare(fact.balances, asked.sent - settings.rest_lag)
+        if not self._holdings.known:
+            if not self._is_settled() or not self._holdings.begin(balances, since):
+                first, self._begun = not self._begun, True
+                self._errands.add(ROUND, "", -1, now + (settings.rest_lag if first else settings.reconcile_every))
+            return
+        differences = self._holdings.compare(balances, since)
         if not differences:
             self._differ_since = self._differ_first = 0
             self._differences = {}
