@@ -45,6 +45,13 @@ _CHANGES = frozenset(("NEW", "CANCELED", "REPLACED", "REJECTED", "TRADE", "EXPIR
 _ENDED = {"IOC": Reject.IOC, "FOK": Reject.FOK}
 
 
+class _Amounts(StepCounts):
+    """Atoms of fees and balances, which may be negative."""
+
+    def __missing__(self, text: str) -> int:
+        return -super().__missing__(text[1:]) if text.startswith("-") else super().__missing__(text)
+
+
 class Reports:
     """Decodes orders, trades and balances of the instruments known."""
 
@@ -52,6 +59,7 @@ class Reports:
         self._numbers = {instrument.symbol.upper(): index for index, instrument in enumerate(instruments)}
         self._prices = [StepCounts(instrument.price_step, "price") for instrument in instruments]
         self._qtys = [StepCounts(instrument.qty_step, "quantity") for instrument in instruments]
+        self._amounts = _Amounts(_ATOM, "amount")
         self._execution = msgspec.json.Decoder(ExecutionReport).decode
         self._position = msgspec.json.Decoder(AccountPosition).decode
         self._order = msgspec.json.Decoder(OrderAnswer).decode
@@ -98,7 +106,7 @@ class Reports:
             price=_above_zero(self._prices[instrument][told.last_price], "price of a fill"),
             qty=_above_zero(self._qtys[instrument][told.last_qty], "quantity of a fill"),
             maker=told.maker,
-            fee=_ATOM.count(told.fee, "fee", signed=True),
+            fee=self._amounts[told.fee],
             fee_asset=told.fee_asset or "",
             time=time,
             source=Source.STREAM,
@@ -108,13 +116,13 @@ class Reports:
     def position(self, event: msgspec.Raw | bytes) -> Balances:
         """Balances of the user stream: those that changed."""
         told = self._position(event)
-        amounts = {entry.asset: (_atoms(entry.free), _atoms(entry.locked)) for entry in told.balances}
+        amounts = {entry.asset: (self._amounts[entry.free], self._amounts[entry.locked]) for entry in told.balances}
         return Balances(0, amounts, _time(told.time), whole=False)
 
     def account(self, result: msgspec.Raw | bytes, ref: int) -> Balances:
         """Every balance of the account."""
         told = self._account(result)
-        amounts = {entry.asset: (_atoms(entry.free), _atoms(entry.locked)) for entry in told.balances}
+        amounts = {entry.asset: (self._amounts[entry.free], self._amounts[entry.locked]) for entry in told.balances}
         return Balances(ref, amounts, _time(told.update_time), whole=True)
 
     def order(
@@ -133,7 +141,7 @@ class Reports:
                 price=_above_zero(self._prices[instrument][fill.price], "price of a fill"),
                 qty=_above_zero(self._qtys[instrument][fill.qty], "quantity of a fill"),
                 maker=False,
-                fee=_ATOM.count(fill.commission, "fee", signed=True),
+                fee=self._amounts[fill.commission],
                 fee_asset=fill.commission_asset,
                 time=report.time,
                 source=source,
@@ -166,7 +174,7 @@ class Reports:
                 price=_above_zero(self._prices[instrument][told.price], "price of a fill"),
                 qty=_above_zero(self._qtys[instrument][told.qty], "quantity of a fill"),
                 maker=told.is_maker,
-                fee=_ATOM.count(told.commission, "fee", signed=True),
+                fee=self._amounts[told.commission],
                 fee_asset=told.commission_asset,
                 time=_time(told.time),
                 source=Source.SNAPSHOT,
@@ -227,10 +235,6 @@ def _time(milliseconds: int) -> int:
     if not 0 <= milliseconds <= _LAST_MS:
         raise ParseError("time", milliseconds, "is no time in milliseconds")
     return milliseconds * _MS
-
-
-def _atoms(text: str) -> int:
-    return _ATOM.count(text, "balance", signed=True)
 
 
 def _positive(number: int, field: str) -> int:
