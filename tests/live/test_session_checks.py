@@ -112,7 +112,7 @@ def test_a_venue_that_limits_us_or_is_none_is_told_and_asked_no_more() -> None:
 
 
 def test_a_clock_that_is_off_is_told_and_requests_are_signed_in_the_venue_s_time() -> None:
-    schedule = FaultSchedule((rule_from_dict({"kind": "clock_skew", "magnitude": -3000}),))
+    schedule = FaultSchedule(0, (rule_from_dict({"kind": "clock_skew", "magnitude": -3000}),))
     accounts = [AccountSettings("desk", [ApiKey("trades", SECRET)], {"USDT": "1000"})]
     settings = ExchangeSettings([QuietSettings(BTC, 1)], accounts)
     with running(settings, make_faults=lambda start: FaultPlane(Random(1), schedule, start)) as serving:

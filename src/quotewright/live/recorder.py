@@ -124,10 +124,14 @@ class _Writer:
                 path.with_name(path.name.removesuffix(".zst")).unlink(missing_ok=True)
         for path in (path for path in files if path.name.endswith(RAW)):
             self.torn += _cut_torn(path)
+            if not path.stat().st_size:
+                path.unlink()
+                continue
             self._full.append((os.open(path, os.O_WRONLY | os.O_APPEND), path))
         if files:
             self._number = int(files[-1].name[:8])
-            self.last = max((_last_time(path) for path in files[-2:]), default=0)  # the last may be empty
+        if files := raw_files(self.folder):
+            self.last = _last_time(files[-1])
 
 
 class RawRecorder:
