@@ -66,7 +66,7 @@ def test_a_book_keeps_venues_and_stages_apart() -> None:
 
 
 def test_a_budget_of_single_samples_breaks_after_n_in_a_row_and_clears_after_m() -> None:
-    budget = LatencyBudget(100, stage=Stage.RESPOND, samples=3, clears_after=2)
+    budget = LatencyBudget(Stage.RESPOND, 100, samples=3, clears_after=2)
     changes = [budget.record(ns, now) for now, ns in enumerate([101, 500, 100, 101, 101, 101, 90, 101, 90, 90, 101])]
     assert changes == [False, False, False, False, False, True, False, False, False, True, False]
     assert not budget.broken
@@ -77,7 +77,7 @@ def test_a_budget_of_single_samples_breaks_after_n_in_a_row_and_clears_after_m()
 def test_a_budget_of_a_quantile_is_the_one_counted_anew_each_time(
     slow: list[bool], samples: int, quantile: float, clears_after: int
 ) -> None:
-    budget = LatencyBudget(1000, stage=Stage.STEP, quantile=quantile, samples=samples, clears_after=clears_after)
+    budget = LatencyBudget(Stage.STEP, 1000, quantile=quantile, samples=samples, clears_after=clears_after)
     broken = False
     for now in range(len(slow)):
         window = slow[max(0, now + 1 - samples) : now + 1]
@@ -91,7 +91,7 @@ def test_a_budget_of_a_quantile_is_the_one_counted_anew_each_time(
 
 
 def test_a_budget_that_nothing_measures_any_more_lets_quotes_try_again() -> None:
-    budget = LatencyBudget(50, stage=Stage.ACKNOWLEDGE, quantile=0.5, samples=4, clears_after=3, retry=1000)
+    budget = LatencyBudget(Stage.ACKNOWLEDGE, 50, quantile=0.5, samples=4, clears_after=3, retry=1000)
     chance = random.Random(1)
     for now in range(10):
         budget.record(chance.randrange(60, 90), now)
@@ -118,4 +118,4 @@ def test_a_budget_that_nothing_measures_any_more_lets_quotes_try_again() -> None
 )
 def test_a_budget_without_meaning_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match="latency"):
-        LatencyBudget(**wrong)  # pyright: ignore[reportArgumentType]
+        LatencyBudget(Stage.STEP, **wrong)  # pyright: ignore[reportArgumentType]

@@ -129,9 +129,9 @@ class LatencyBudget:
 
     def __init__(
         self,
+        stage: Stage,
         limit_ns: int,
         *,
-        stage: Stage = Stage.RESPOND,
         quantile: float | None = None,
         samples: int = 1,
         clears_after: int = 20,
