@@ -52,8 +52,8 @@ class Stop:
         self._next = now + _LOOK_AGAIN
         if now > self._deadline:
             self.late = True
-        if self.kind == "flatten" and not self._flat(session):
-            return
+        if self.kind == "flatten" and not self._flat(session) and not self._asked:
+            return  # what it was too little to take then is not looked at again, whatever the price does
         if not self._asked and self.kind != "pause":
             self._asked = True
             if self.kind == "flatten":  # what is less than the smallest order stays
