@@ -24,6 +24,7 @@ from quotewright.exchange.accounts_file import read_accounts, with_keys
 from quotewright.exchange.fault_schedule import FaultSchedule
 from quotewright.exchange.faults import FaultPlane
 from quotewright.exchange.http_driver import running
+from quotewright.exchange.limits import Limits
 from quotewright.exchange.settings import AccountSettings, ExchangeSettings
 
 SIGNER = Harness()
@@ -171,3 +172,27 @@ def test_a_name_given_twice_is_refused() -> None:
     twice = [AccountSettings(name, [], {}) for name in ("a", "a")]
     with pytest.raises(InputError, match="given twice"):
         ExchangeSettings(settings().markets, twice)
+
+
+def test_a_reader_that_falls_too_far_behind_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quotewright.exchange.http_driver.MOST_WAITING", 100)
+    names = "/".join(
+        f"{symbol}@{kind}" for symbol in ("btcusdt", "ethusdt") for kind in ("bookTicker", "depth20@100ms")
+    )
+
+    async def idle(host: str, port: int) -> None:
+        reader, writer = await asyncio.open_connection(host, port, limit=1 << 10)
+        key = "dGhlIHNhbXBsZSBub25jZQ=="
+        head = f"GET /stream?streams={names} HTTP/1.1\r\nHost: venue\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        writer.write(f"{head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 101")
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        for _ in range(2000):
+            if not on.server.connections:
+                break
+            await asyncio.sleep(0.01)
+        writer.close()
+
+    with running(settings(Limits(), step=200_000)) as on:
+        asyncio.run(idle(on.host, on.port))
+        assert on.server.connections == 0

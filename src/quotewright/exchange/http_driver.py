@@ -52,15 +52,17 @@ class Serving:
 
 
 class _Line:
-    """What waits to be written to one WebSocket, in order."""
+    """What waits to be written to one WebSocket, in order; a reader too far behind is cut off."""
 
-    def __init__(self) -> None:
+    def __init__(self, transport: asyncio.Transport | None) -> None:
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._transport = transport
 
-    def put(self, payload: bytes | None) -> bool:
-        """False if the reader is too far behind."""
+    def put(self, payload: bytes | None) -> None:
+        """A message, or None to close the connection after what waits."""
         self.queue.put_nowait(payload)
-        return self.queue.qsize() < MOST_WAITING
+        if self.queue.qsize() > MOST_WAITING and self._transport is not None:
+            self._transport.abort()
 
     async def write(self, socket: web.WebSocketResponse) -> None:
         """Write until there is a None in the queue, then close."""
@@ -113,9 +115,8 @@ class Driver:
                 waiting.set_result(out.reply)
             return
         line = self._lines.get(out.to)
-        if line is not None and not line.put(out.payload if out.kind == "frame" else None):
-            line.put(None)
-            del self._lines[out.to]
+        if line is not None:
+            line.put(out.payload if out.kind == "frame" else None)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """A request or a new WebSocket on the venue's port."""
@@ -140,7 +141,7 @@ class Driver:
         opened = self.core.ws_open(request.raw_path, request.remote or "", self._now())
         if isinstance(opened, HttpReply):
             return _response(opened)
-        line = self._lines[opened] = _Line()
+        line = self._lines[opened] = _Line(request.transport)
         self._deliver()
         socket = web.WebSocketResponse(heartbeat=_HEARTBEAT, compress=False, max_msg_size=_BODY)
         writer: asyncio.Task[None] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 
 from quotewright.domain.events import ASK, BID
 
@@ -25,9 +26,9 @@ class RecordedBook:
         keys = self._keys[side]
         return keys[-1] * side if keys else 0
 
-    def prices(self, side: int) -> list[int]:
-        """Prices of a side."""
-        return list(self._lots[side])
+    def prices(self, side: int) -> Iterator[int]:
+        """Prices of a side, best first; for reading while nothing changes."""
+        return (key * side for key in reversed(self._keys[side]))
 
     def clear(self) -> list[tuple[int, int]]:
         """Empty it; the (side, price) that had something."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from heapq import merge
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class ReplaySettings:
         return {"symbol": self.instrument.symbol, "kind": "replay", "dataset": self.name, "loop": self.loop}
 
 
-class Waiting(msgspec.Struct, gc=False):
+class Waiting(msgspec.Struct, gc=False, eq=False):
     """An account's resting order; `ahead` recorded lots are before it in its queue."""
 
     number: int
@@ -78,6 +79,7 @@ class ReplayVenueMarket:
         self._loop = loop
         self._book = RecordedBook()
         self._orders: dict[int, Waiting] = {}  # in the order in which they came
+        self._queues: dict[tuple[int, int], list[Waiting]] = {}  # by side and price
         self._prints: list[Print] = []
         self._changes: list[Change] = []
         self._offset = 0  # from the recording's local time to the venue's
@@ -141,9 +143,7 @@ class ReplayVenueMarket:
                 return int(Reject.POST_ONLY)
             if flags & FOK and reached < qty:
                 return int(Reject.FOK)
-        for at in self._facing(side, price):
-            if not qty:
-                break
+        while qty and (at := self._best(-side)) and (price - at) * side >= 0:
             here = min(qty, self._shown(-side, at))
             fills, recorded = self._sweep(-side, at, here)
             qty -= here
@@ -153,13 +153,16 @@ class ReplayVenueMarket:
                 self._prints.append(Print(now, at, recorded, side, 0, order))
             self._touch(-side, at, now)
         if qty and not flags & (IOC | FOK):
-            self._orders[order] = Waiting(order, owner, side, price, qty, self._book.lots(side, price))
+            waiting = Waiting(order, owner, side, price, qty, self._book.lots(side, price))
+            self._orders[order] = waiting
+            self._queues.setdefault((side, price), []).append(waiting)
             self._touch(side, price, now)
         return 0
 
     def cancel(self, order: int, now: int) -> None:
         """See `markets.Market`."""
-        gone = self._orders.pop(order)
+        gone = self._orders[order]
+        self._leave(gone)
         self._touch(gone.side, gone.price, now)
 
     def own_met(self, owner: int, side: int, price: int, qty: int) -> list[int]:
@@ -201,18 +204,39 @@ class ReplayVenueMarket:
         changes, self._changes = self._changes, []
         return changes
 
+    def _leave(self, gone: Waiting) -> None:
+        """Take an account's order out of its queue."""
+        del self._orders[gone.number]
+        queue = self._queues[gone.side, gone.price]
+        queue.remove(gone)
+        if not queue:
+            del self._queues[gone.side, gone.price]
+
     def _queue(self, side: int, price: int) -> list[Waiting]:
-        return [waiting for waiting in self._orders.values() if waiting.side == side and waiting.price == price]
+        return list(self._queues.get((side, price), ()))
 
     def _shown(self, side: int, price: int) -> int:
         """Lots at a price, recorded and accounts'."""
-        return self._book.lots(side, price) + sum(waiting.qty for waiting in self._queue(side, price))
+        return self._book.lots(side, price) + sum(waiting.qty for waiting in self._queues.get((side, price), ()))
 
-    def _facing(self, side: int, price: int) -> list[int]:
+    def _own_prices(self, side: int) -> list[int]:
+        """Prices at which accounts' orders rest, best first."""
+        return sorted((price for found, price in self._queues if found == side), reverse=side == BID)
+
+    def _best(self, side: int) -> int:
+        """Best price of a side, recorded or an account's; 0 if there is none."""
+        found = [price for price in (self._book.best(side), *self._own_prices(side)[:1]) if price]
+        return max(found, key=lambda price: price * side, default=0)
+
+    def _facing(self, side: int, price: int) -> Iterator[int]:
         """Prices at which an order of `side` up to `price` (0: any) would meet something, best first."""
-        own = {waiting.price for waiting in self._orders.values() if waiting.side == -side}
-        found = own.union(self._book.prices(-side))
-        return sorted((at for at in found if not price or (price - at) * side >= 0), key=lambda at: at * side)
+        last = 0
+        for at in merge(self._book.prices(-side), self._own_prices(-side), key=lambda at: at * side):
+            if price and (price - at) * side < 0:
+                return
+            if at != last:
+                yield at
+            last = at
 
     def _touch(self, side: int, price: int, time: int) -> None:
         """A level has changed: tell it, and let nobody wait behind more than there is."""
@@ -238,7 +262,7 @@ class ReplayVenueMarket:
                 qty -= filled
                 waiting.qty -= filled
                 if not waiting.qty:
-                    del self._orders[waiting.number]
+                    self._leave(waiting)
         recorded += qty
         for waiting in queue:
             waiting.ahead = max(waiting.ahead - recorded, 0)
@@ -248,8 +272,9 @@ class ReplayVenueMarket:
         """A recorded trade: accounts' orders at better prices are met first, then the queue at its price."""
         if side not in (BID, ASK):
             side = BID if price >= self._book.best(ASK) else ASK
-        better = {w.price for w in self._orders.values() if w.side == -side and (price - w.price) * side > 0}
-        for at in sorted(better, key=lambda at: at * side):
+        for at in self._own_prices(-side):
+            if (price - at) * side <= 0:
+                break
             fills, qty = self._sweep_accounts(-side, at, qty)
             self._tell(fills, at, side, time)
         if qty:
@@ -268,7 +293,7 @@ class ReplayVenueMarket:
                 qty -= filled
                 waiting.qty -= filled
                 if not waiting.qty:
-                    del self._orders[waiting.number]
+                    self._leave(waiting)
         return fills, qty
 
     def _tell(self, fills: list[tuple[Waiting, int]], price: int, side: int, time: int) -> None:
@@ -287,5 +312,5 @@ class ReplayVenueMarket:
                 self._touch(side, best, time)
                 waiting.qty -= lots
                 if not waiting.qty:
-                    del self._orders[waiting.number]
+                    self._leave(waiting)
                 self._tell([(waiting, lots)], waiting.price, side, time)
