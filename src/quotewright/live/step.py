@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from quotewright.domain.events import EVENT, LAST, EventArray
-from quotewright.domain.kernel import as_records, records
+from quotewright.domain.journal import JOURNAL
+from quotewright.domain.kernel import records
 from quotewright.domain.messages import MESSAGE, RESPONSE
 from quotewright.engine.state import ENGINE
 from quotewright.engine.step import on_end
+from quotewright.live.direct import entry_of, stamp
 from quotewright.sessions.wiring import Wired
 from quotewright.simulation.flight import FLIGHT, IN_FLIGHT_FULL
 from quotewright.simulation.loop import ASK_PYTHON, DEPARTURES, DONE, EMPTY_JOURNAL, MORE_ROOM, deliver, run_window
@@ -26,6 +28,8 @@ from quotewright.simulation.status import raise_for_status
 from quotewright.storage.session_log import ANSWERS, EVENTS, RECORDS, SessionLog
 
 _WORDS = RESPONSE.itemsize // 8
+_ROW_WORDS = EVENT.itemsize // 8
+_LAST_MARK = LAST << 16  # where the flag stands in a row's last word, see storage.run_kernels
 _MOST_ANSWERS = 256
 
 
@@ -79,21 +83,33 @@ class Step:
         self.records = 0  # journal records written
         state, venue = wired.state, wired.venue
         set_one_order(venue, False)
-        self._engine = np.asarray(state.engine).view(np.int64)
-        self._venue: Any = np.asarray(venue.venue).view(np.int64)
-        self._flights = np.asarray(venue.flights).view(np.int64).reshape(2, -1)
+        self._engine = np.asarray(state.engine).view(np.int64).data
+        self._venue = np.asarray(venue.venue).view(np.int64).data
+        flights = np.asarray(venue.flights).view(np.int64)
+        self._flights = flights.data
+        self._answers_due = len(flights) // 2 + _at(FLIGHT, "due")
+        self._messages_due = _at(FLIGHT, "due")
         self._departures = np.asarray(venue.departures).view(np.int64).reshape(len(venue.departures), -1)
+        self._journal = np.asarray(state.journal).view(np.uint8)
         self._journal_rows = _at(ENGINE, "journal_rows")
         self._next_timer = _at(ENGINE, "next_timer")
         self._next_markout = _at(ENGINE, "next_markout")
         self._start = _at(ENGINE, "start")
         self._cursors = _at(VENUE, "exch_next"), _at(VENUE, "local_next")
         self._waiting = _at(VENUE, "departures")
-        self._due = _at(FLIGHT, "due")
-        self._exch: Any = records(4096, EVENT)
         self._none: Any = records(0, EVENT)
         self._answers: Any = records(_MOST_ANSWERS, RESPONSE)
         self._answer_words = np.asarray(self._answers).view(np.int64).reshape(_MOST_ANSWERS, _WORDS)
+        self._run_window = entry_of(run_window, state, venue, self._none, self._none, 1)
+        self._deliver = entry_of(deliver, venue, self._answers, 1)
+        self._make_room(4096)
+
+    def _make_room(self, rows: int) -> None:
+        """Buffers for so many rows at once: as they came, and as the simulated venue hears of them."""
+        self._local: Any = records(rows, EVENT)
+        self._exch: Any = records(rows, EVENT)
+        self._local_words = np.asarray(self._local).view(np.int64).reshape(rows, _ROW_WORDS)
+        self._exch_words = np.asarray(self._exch).view(np.int64).reshape(rows, _ROW_WORDS)
 
     @property
     def started(self) -> bool:
@@ -109,28 +125,20 @@ class Step:
         """When a timer, or something on its way to or from the simulated venue, is due."""
         if not self.started:
             return 2**63 - 1
-        engine = self._engine
-        timers = min(int(engine[self._next_timer]), int(engine[self._next_markout]))
-        return min(timers, int(self._flights[0, self._due]), int(self._flights[1, self._due]))
+        engine, flights = self._engine, self._flights
+        timers = min(engine[self._next_timer], engine[self._next_markout])
+        return min(timers, flights[self._messages_due], flights[self._answers_due])
 
     def rows(self, events: EventArray, now: int) -> list[Departure]:
         """Take in whole market updates that came together; returns what is to be sent now, all of it journaled."""
-        ends = np.flatnonzero(events["flags"] & LAST)
-        first = self.stamp(now)
-        if len(ends) == 1:
-            events["local_ts"] = first
-        else:
-            number = np.zeros(len(events), np.int64)
-            number[ends[:-1] + 1] = 1
-            events["local_ts"] = first + np.cumsum(number)
-            self.last = int(events["local_ts"][-1])
-        self.log.append(EVENTS, events.view(np.uint8).data)
-        if len(events) > len(self._exch):
-            self._exch = records(2 * len(events), EVENT)
-        exch = self._exch[: len(events)]
-        exch[:] = events
-        exch["exch_ts"] = events["local_ts"]  # here and now is when the simulated venue hears of it too
-        return self._run(exch, as_records(events), self.last + 1)
+        count = len(events)
+        if count > len(self._local):
+            self._make_room(2 * count)
+        local, exch = self._local_words[:count], self._exch_words[:count]
+        local[:] = events.view(np.int64).reshape(count, _ROW_WORDS)
+        self.last = stamp(local, exch, self.stamp(now), _LAST_MARK)
+        self.log.append(EVENTS, local.data)
+        return self._run(self._exch[:count], self._local[:count], self.last + 1)
 
     def answers(self, given: Sequence[Response], now: int) -> list[Departure]:
         """Take in answers and operators' words in order; returns what is to be sent now."""
@@ -143,7 +151,7 @@ class Step:
                     each.leg, each.kind, each.side, each.reason, each.flags, each.fee, each.trade, each.venue_id,
                 )  # fmt: skip
             self.log.append(ANSWERS, self._answer_words[: len(part)].data)
-            if deliver(self.wired.venue, self._answers, len(part)) == IN_FLIGHT_FULL:
+            if self._deliver(self.wired.venue, self._answers, len(part)) == IN_FLIGHT_FULL:
                 raise_for_status(IN_FLIGHT_FULL)
             sent += self._run(self._none, self._none, self.last + 1)
         self.log.flush()
@@ -155,7 +163,8 @@ class Step:
 
     def warm(self) -> None:
         """Have everything compiled before the first row comes."""
-        deliver(self.wired.venue, self._answers, 0)
+        self._deliver(self.wired.venue, self._answers, 0)
+        stamp(self._local_words[:0], self._exch_words[:0], 0, _LAST_MARK)
         self._run(self._none, self._none, 1)
 
     def end(self, now: int) -> None:
@@ -173,13 +182,13 @@ class Step:
             self._venue[cursor] = 0
         sent: list[Departure] = []
         while True:
-            status = run_window(state, venue, exch, local, until)
+            status = self._run_window(state, venue, exch, local, until)
             if status == ASK_PYTHON:
                 self.wired.in_python.decide()
             elif status == MORE_ROOM:
                 make_room_for_updates(venue)
             elif status == DEPARTURES:
-                count = int(self._venue[self._waiting])
+                count = self._venue[self._waiting]
                 sent += [Departure(*row) for row in self._departures[:count, _DEPARTURE].tolist()]
                 self._venue[self._waiting] = 0
             elif status == EMPTY_JOURNAL:
@@ -195,8 +204,8 @@ class Step:
                 raise_for_status(status)
 
     def _empty_journal(self) -> None:
-        rows = int(self._engine[self._journal_rows])
+        rows = self._engine[self._journal_rows]
         if rows:
-            self.log.append(RECORDS, np.asarray(self.wired.state.journal[:rows]).view(np.uint8).data)
+            self.log.append(RECORDS, self._journal[: rows * JOURNAL.itemsize].data)
             self._engine[self._journal_rows] = 0
             self.records += rows
