@@ -44,6 +44,7 @@ START = 1_700_000_000 * 10**9
 MS = 1_000_000
 MID = 100_000  # ticks
 SPARE = 2
+OPTIONS = VenueOptions(entry_latency_ns=3 * MS, response_latency_ns=2 * MS)
 
 SPOT = Instrument("scripted", "AAAUSD", "spot", "AAA", "USD", "0.01", "0.001", min_qty="0.001", min_notional="1",
                   maker_rate="0.0001", taker_rate="0.0004", fee_asset="received")  # fmt: skip
@@ -60,10 +61,12 @@ AGENTS = (
 LATE_COMER = AgentSpec("late", "symmetric", {"half_spread": 0.3}, LIMITS, instruments=(OTHER.name,), interval_ms=30.0)
 
 
-def settings_of(agents: tuple[AgentSpec, ...] = AGENTS, shadow: tuple[str, ...] = ()) -> SessionSettings:
+def settings_of(
+    agents: tuple[AgentSpec, ...] = AGENTS, shadow: tuple[str, ...] = (), options: VenueOptions = OPTIONS
+) -> SessionSettings:
     """A session on one venue with both instruments."""
     venue = VenueSettings("scripted", "http://venue.invalid", ("AAAUSD", "BBBUSD"))
-    options = VenueOptions(entry_latency_ns=3 * MS, response_latency_ns=2 * MS)
+
     return SessionSettings((venue,), agents, seed=5, shadow=shadow, simulated=options, mark_interval=200 * MS)
 
 
@@ -258,10 +261,16 @@ def drive(
     words: bool = True,
     kill: bool = False,
     left: bool = False,
+    number: int = 8,
+    options: VenueOptions = OPTIONS,
+    said: VenueOptions = OPTIONS,
 ) -> Driven:
-    """Run a whole session into a log. `words`: the operator meddles; `left`: an earlier session left things behind."""
+    """Run a whole session into a log. `words`: the operator meddles; `left`: an earlier session left things behind.
+
+    The venue is simulated with `options`, and the log says that it was with `said`.
+    """
     random = Random(seed)
-    settings = settings_of(agents, shadow)
+    settings = settings_of(agents, shadow, said)
     names = [market.name for market in MARKETS]
     named = worlds_of(settings, mode)
     pairs = [(n, i) for n, a in enumerate(named) for i in range(2) if not a.instruments or names[i] in a.instruments]
@@ -277,27 +286,27 @@ def drive(
         p: LegStart(leg.cash, leg.position, leg.orders_sent, held=leg.held) for p, leg in zip(pairs, legs, strict=True)
     }
     wired = wire(
-        MARKETS, named, settings.simulated, seed=settings.seed, mark_interval_ns=settings.mark_interval,
+        MARKETS, named, options, seed=settings.seed, mark_interval_ns=settings.mark_interval,
         elsewhere=["scripted"] if mode == "live" else (), starts=starts, spare_legs=SPARE, in_flight=4096,
     )  # fmt: skip
     carry = Carry(7, [msgspec.structs.replace(leg) for leg in legs], list(orders)) if left else Carry()
     markets: list[dict[str, Any]] = [
         {"name": m.name, "instrument": m.instrument.to_dict(), "reference2": m.reference2} for m in MARKETS
     ]
-    frame = StartFrame(8, mode, START, settings.to_dict(), markets, legs, orders, carry, SPARE)
+    frame = StartFrame(number, mode, START, settings.to_dict(), markets, legs, orders, carry, SPARE)
     driven = Driven(folder)
     log = SessionLog(folder, sync_every_ns=0, rotate_bytes=1 << 18)
     log.append(META, msgspec.json.encode(frame))
     step, market, venue = Step(wired, log), ScriptedMarket(random), ScriptedVenue(random)
     operator = _Operator(random, step, log, mode, len(pairs), names)
     now = START
-    for number in range(updates):
+    for count in range(updates):
         now += random.randrange(1, 9) * MS + random.randrange(MS)
-        events = market.update(number % 2 if number < 2 else random.randrange(2), now)
+        events = market.update(count % 2 if count < 2 else random.randrange(2), now)
         if random.random() < 0.1:
             events = np.concatenate([events, market.update(random.randrange(2), now)])
         sent = step.rows(events, now)
-        if number == 0 and orders:
+        if count == 0 and orders:
             sent += step.answers([adoption(order) for order in orders], now)
             for order in orders:
                 venue.adopted(order, now)

@@ -11,8 +11,8 @@ reference mid hᵢ:
     rounding   Σ over fills  d·(V(pᵢ, h) − V(pᵢ₋₁, h) − side·V(q, h)): what rounding values to whole units
                leaves when positions are added; always 0 for spot and linear
 
-Before a book was ever usable a record has no mid; the mid last used then stands for it, and at a first fill
-the fill's own price, so that such a fill has no spread. A position that a run begins with has the first mid known.
+Without a usable book the mid last used stands for a record's; before there was any, the first one known; and if there
+never was one, the price of the first fill, so that such a fill has no spread.
 
 What an operator books (ADJUSTED) is a trade if it has a price: its edge is spread, what it cost beyond its price a fee.
 Without a price it is brought in or taken out, valued at the mid, and no profit. Fees in a third asset are in no part.
@@ -150,16 +150,12 @@ def _fees(rows: Rows, filled: Any) -> tuple[Integers, Integers]:
 
 
 def _mids(leg: Leg, rows: Rows) -> Any:
-    """Mids of the records; those before the first known one have that, if the leg began with a position."""
-    if not rows["position"][0]:
-        return rows["mid2"]
-    early = np.cumsum(rows["mid2"] > 0) == 0
-    return np.where(early, leg.opening_mid2, rows["mid2"])
+    """Mids of the records; those before the first known one have that."""
+    return np.where(np.cumsum(rows["mid2"] > 0) == 0, leg.opening_mid2, rows["mid2"])
 
 
 def _check_mids(leg: Leg, rows: Rows, mid2: Integers) -> None:
-    """Only where a leg never heard of a price at all, and never traded, may a position go without one."""
-    if not (rows["kind"] == Record.FILL).any() and not (mid2 > 0).any() and rows["position"][0]:
+    if not leg.opening_mid2:  # what it began with, or was given, was never worth anything that we know of
         return
     needs_mid = (rows["position"] != 0) | (rows["kind"] == Record.FILL)
     missing = np.flatnonzero(needs_mid & (mid2 <= 0).astype(bool))

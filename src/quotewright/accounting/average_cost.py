@@ -43,16 +43,16 @@ def realised_profit(leg: Leg) -> tuple[int, int]:
     """Realised and unrealised trading profit of a leg, before fees and funding, in money units."""
     valuation = Valuation(leg.instrument)
     start, end = leg.start, leg.end
-    opening = int(start["position"])
-    book = AverageCost(valuation, opening, -valuation.worth(opening, leg.opening_mid2))
+    opening, first = int(start["position"]), leg.opening_mid2
+    book = AverageCost(valuation, opening, -valuation.worth(opening, int(start["mid2"]) or first))
     fills = leg.of(Record.FILL, Record.ADJUSTED)
     columns = ("kind", "side", "qty", "price", "fee", "flags", "mid2")
     for kind, side, qty, price, fee, flags, mid2 in zip(*(fills[c].tolist() for c in columns), strict=True):
         if kind == Record.ADJUSTED:
-            book.trade(qty, 2 * price or mid2)
+            book.trade(qty, 2 * price or mid2 or first)
             continue
         book.trade(side * qty * valuation.atoms_per_lot, 2 * price)
         if flags & FEE_IN_BASE and fee:
-            book.trade(-fee, mid2)
-    unrealised = book.open_cash + valuation.worth(int(end["position"]), int(end["mid2"]))
+            book.trade(-fee, mid2 or first)
+    unrealised = book.open_cash + valuation.worth(int(end["position"]), int(end["mid2"]) or first)
     return book.realised, unrealised

@@ -44,8 +44,10 @@ def markouts(leg: Leg) -> tuple[Markout, ...]:
     """
     fills = leg.of(Record.FILL)
     after = leg.of(Record.MARKOUT)
+    after = after[after["mid2"] > 0]  # before a book was ever usable there is nothing to hold a fill against
     at = _fill_of(leg, fills["ref"], after["ref"])
-    curve = [_edge(leg, 0, fills, fills["mid2"])]
+    timely = fills[fills["mid2"] > 0]
+    curve = [_edge(leg, 0, timely, timely["mid2"])]
     for horizon in MARKOUT_HORIZONS:
         due = after["qty"] == horizon
         curve.append(_edge(leg, horizon, fills[at[due]], after["mid2"][due]))

@@ -86,9 +86,13 @@ class Leg:
 
     @property
     def opening_mid2(self) -> int:
-        """Mid that a position held at RUN_START is valued at: its own, or the first that was known after it."""
-        known = self.rows["mid2"][self.rows["mid2"] > 0]
-        return int(self.start["mid2"]) or (int(known[0]) if len(known) else 0)
+        """Mid that stands for those of records before any was known: the first, or the first price traded; 0: none."""
+        rows = self.rows
+        traded = self.of(Record.FILL, Record.ADJUSTED)
+        for known in (rows["mid2"][rows["mid2"] > 0], 2 * traded["price"][traded["price"] > 0]):
+            if len(known):
+                return int(known[0])
+        return 0
 
 
 @dataclass
