@@ -12,7 +12,7 @@ from quotewright.gateway.holdings import Holdings
 from quotewright.gateway.ids import ClientIds
 from quotewright.gateway.lifecycle import ENDED, TRANSITIONS, Event, Order, State
 from quotewright.gateway.messages import Answer, Note
-from quotewright.gateway.port import VenuePort
+from quotewright.gateway.port import TradeReport, VenuePort
 from quotewright.gateway.seen_trades import SeenTrades
 from quotewright.gateway.settings import GatewaySettings
 
@@ -45,9 +45,10 @@ class Account:
         self._live: list[dict[str, Order]] = [{} for _ in port.instruments]  # open, in doubt, or with fills to come
         self._live_count = 0
         self._unknown: dict[str, Order] = {}
+        self._ownerless: dict[tuple[int, int], list[TradeReport]] = {}  # by instrument and the venue's order number
         self._unbooked: dict[str, Order] = {}  # ended, with fills to come
         self._ended: dict[str, Order] = {}  # over, the oldest first
-        self._used_up = -1  # the highest engine's number that was forgotten
+        self._used_up: dict[int, int] = {}  # by leg, the highest engine's number that was forgotten
         self._changed = [0 for _ in port.instruments]  # when an order of the instrument last changed, local
         self._trades = [SeenTrades(settings.most_trades) for _ in port.instruments]
         self._lots = [0 for _ in port.instruments]
@@ -84,8 +85,12 @@ class Account:
         return dict(self._holdings.totals)
 
     def expected_balances(self) -> dict[str, int]:
-        """Atoms by asset that trades say the account must hold; empty while there is nothing to go by."""
-        return self._holdings.expected()
+        """Atoms by asset that the trades told in answers and notes so far leave the account with.
+
+        Empty while there is nothing to go by.
+        """
+        untold = [trade for trades in self._ownerless.values() for trade in trades]
+        return self._holdings.expected(untold)
 
     def held(self, instrument: int) -> list[str]:
         """Why no order may be placed in an instrument now; holds named with another instrument do not count."""
@@ -156,7 +161,8 @@ class Account:
         self._orders.pop(order.client_id, None)
         self._by_number.pop(order.order, None)
         self._by_venue.pop((order.instrument, order.venue_id), None)
-        self._used_up = max(self._used_up, order.order)
+        if not order.stranger:
+            self._used_up[order.leg] = max(self._used_up.get(order.leg, -1), order.order)
 
     def _reserve(self, more: int) -> tuple[int, int]:
         """Weight that must stay free to cancel every open order, and to ask for each, with `more` orders on top."""

@@ -16,7 +16,7 @@ class Booking(Sending):
     """Brings orders up to date and books fills, the latter from trades alone."""
 
     def _begin_booking(self) -> None:
-        self._ownerless: dict[tuple[int, int], list[TradeReport]] = {}  # by instrument and the venue's order number
+        self._history_ends = 0  # trades before may be in what a journal expects the account to hold
         self._history_before = 0  # trades of unknown orders before are from before the account's first session
 
     # reports
@@ -161,7 +161,7 @@ class Booking(Sending):
         self._changed[order.instrument] = now
         late = order.booked > order.expected or order.order < 0
         if order.stranger and order.leg < 0:
-            self._note(now, "foreign-trade", self._foreign_severity(), f"trade {trade.trade_id}", order.client_id)
+            self._foreign_trade(trade, order.client_id, now)
         else:
             self._fill(order, trade, late)
         if late and not order.stranger:
@@ -261,8 +261,7 @@ class Booking(Sending):
         parsed = self.ids.parse(client_id)
         leg = self._attribute(client_id) if parsed else -1
         if leg < 0:
-            text = f"trade {trade.trade_id} of {trade.qty} lots at {trade.price}"
-            self._note(now, "foreign-trade", self._foreign_severity(), text, client_id, trade.instrument)
+            self._foreign_trade(trade, client_id, now)
             return
         number = parsed.order if parsed and parsed.session == self.ids.session else -1
         stray = Order(client_id, number, leg, trade.instrument, trade.side, trade.price, trade.qty, 0, stranger=True)
@@ -270,8 +269,13 @@ class Booking(Sending):
         text = f"trade {trade.trade_id} of {trade.qty} lots came long after its end"
         self._note(now, "late-fill", "pause", text, client_id, trade.instrument)
 
-    def _foreign_severity(self) -> str:
-        return "pause" if self.settings.foreign == "refuse" else "note"
+    def _foreign_trade(self, trade: TradeReport, client_id: str, now: int) -> None:
+        """Someone else's: it moves balances, and nobody's position."""
+        severity = "pause" if self.settings.foreign == "refuse" else "note"
+        text = f"trade {trade.trade_id} of {trade.qty} lots at {trade.price}"
+        self._note(now, "foreign-trade", severity, text, client_id, trade.instrument)
+        if trade.time < self._history_ends:  # a journal holds none of these, but what it expects may include it
+            self._holdings.accept()
 
 
 def _reason_of(order: Order, report: OrderReport) -> int:

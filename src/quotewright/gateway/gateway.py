@@ -83,6 +83,7 @@ class Gateway(Reconciling):
             self._trades[instrument].restore(ids, self.settings.trade_overlap)
         if balances is not None:
             self._holdings.restore(balances)
+            self._history_ends = now + self.settings.clock_margin
         for known in orders:
             order = Order(
                 client_id=known.client_id,
@@ -212,19 +213,21 @@ class Gateway(Reconciling):
     def _on_command(self, c: Command, now: int) -> None:
         order = self._by_number.get(c.order)
         if c.kind == PLACE_COMMAND:
-            if order is not None or c.order <= self._used_up or self.ids.make(c.order) in self._orders:
+            if order is not None or c.order <= self._used_up.get(c.leg, -1) or self.ids.make(c.order) in self._orders:
                 self._note(now, "order-twice", "halt", f"order {c.order} was placed before", "", c.instrument)
             else:
                 self._place(c, now)
         elif c.kind == CANCEL_COMMAND:
             if order is None or (order.state in ENDED and order.ended_for_good):
-                self.answers.append(self._no_such_order(c))
+                self.answers.append(self._refused(c, Reject.UNKNOWN_ORDER))
             elif order.state not in ENDED:
                 self._want_cancel(order, now)
+        else:
+            self._note(now, "no-amend", "note", f"order {c.order} cannot be amended here", "", c.instrument)
+            self.answers.append(self._refused(c, Reject.OTHER))
 
     @staticmethod
-    def _no_such_order(c: Command) -> Answer:
-        reason = Reject.UNKNOWN_ORDER
+    def _refused(c: Command, reason: Reject) -> Answer:
         return Answer(Record.CANCEL_REJECTED, c.order, c.leg, c.instrument, c.side, reason=reason)
 
     def _on_condition(self, fact: StreamUp | StreamDown | Alarm | Cleared, now: int) -> None:

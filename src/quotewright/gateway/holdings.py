@@ -18,7 +18,8 @@ class Holdings:
     """Effects of trades by asset, and the totals they must add up to; amounts in atoms of 1e-8.
 
     A total read from the venue is right if it equals what was expected at any moment since shortly before it was asked
-    for: readings lag. Assets of contracts are left out: their balances change with more than trades.
+    for: readings lag. Only assets that are traded, or paid as fees, are compared; and none of contracts, whose balances
+    change with more than trades.
     """
 
     def __init__(self, instruments: Sequence[Instrument]) -> None:
@@ -32,6 +33,7 @@ class Holdings:
         self._rough: dict[str, int] = {}  # trades whose value is finer than an atom: the venue rounds each
         contracts = {name for i in instruments if i.kind != "spot" for name in (i.base, i.quote)}
         self._contracts = contracts
+        self._traded = {name for i in instruments for name in (i.base, i.quote)}
         for i in instruments:
             lot, tick = i.qty_step.fraction, i.price_step.fraction
             scale = Fraction(10**8 * _FINE)
@@ -56,16 +58,21 @@ class Holdings:
 
     def book(self, trade: TradeReport) -> None:
         """Add the effect of a trade."""
+        for asset, fine in self._effects_of(trade):
+            self._add(asset, fine, trade.time)
+            if fine % _FINE:
+                self._rough[asset] = self._rough.get(asset, 0) + 1
+
+    def _effects_of(self, trade: TradeReport) -> list[tuple[str, int]]:
+        effects: list[tuple[str, int]] = []
         steps = self._steps[trade.instrument]
         if steps is not None:
             base, base_step, quote, quote_step = steps
-            value = trade.qty * trade.price * quote_step
-            self._add(base, trade.side * trade.qty * base_step, trade.time)
-            self._add(quote, -trade.side * value, trade.time)
-            if value % _FINE:
-                self._rough[quote] = self._rough.get(quote, 0) + 1
+            effects.append((base, trade.side * trade.qty * base_step))
+            effects.append((quote, -trade.side * trade.qty * trade.price * quote_step))
         if trade.fee:
-            self._add(trade.fee_asset, -trade.fee * _FINE, trade.time)
+            effects.append((trade.fee_asset, -trade.fee * _FINE))
+        return effects
 
     def _add(self, asset: str, fine: int, time: int) -> None:
         self._effects[asset] = self._effects.get(asset, 0) + fine
@@ -77,23 +84,32 @@ class Holdings:
         if len(recent) > 2 * _RECENT:
             del recent[:_RECENT]
 
-    def expected(self) -> dict[str, int]:
-        """Totals by asset, atoms rounded down; empty while there is nothing to go by."""
-        base = self._base or {}
-        names = sorted({*base, *self._effects}) if self._base is not None else []
-        return {name: base.get(name, 0) + self._effects.get(name, 0) // _FINE for name in names}
+    def expected(self, without: Sequence[TradeReport]) -> dict[str, int]:
+        """Totals by asset, atoms rounded down, leaving some trades out; empty while there is nothing to go by."""
+        if self._base is None:
+            return {}
+        effects = dict(self._effects)
+        for trade in without:
+            for asset, fine in self._effects_of(trade):
+                effects[asset] -= fine
+        return {
+            name: self._base.get(name, 0) + effects.get(name, 0) // _FINE for name in sorted({*self._base, *effects})
+        }
 
     def compare(self, balances: Mapping[str, tuple[int, int]], since: int) -> dict[str, int]:
         """Atoms too many (or, negative, too few) at the venue, by asset; `since` is the earliest it may be as of."""
         base = self._base or {}
         differences: dict[str, int] = {}
-        for asset in sorted({*balances, *base, *self._effects} - self._contracts):
+        for asset in sorted(self._watched()):
             free, locked = balances.get(asset, (0, 0))
             total = (free + locked - base.get(asset, 0)) * _FINE
             slack = self._rough.get(asset, 0) * _FINE
             if not any(abs(total - effect) <= slack for effect in self._effects_since(asset, since)):
                 differences[asset] = (total - self._effects.get(asset, 0)) // _FINE
         return differences
+
+    def _watched(self) -> set[str]:
+        return (self._traded | set(self._effects)) - self._contracts
 
     def _effects_since(self, asset: str, since: int) -> list[int]:
         """The sums of effects that the asset went through from a venue time on, the newest first."""
@@ -112,17 +128,18 @@ class Holdings:
         Trades may happen while a reading is under way: each asset then has as many candidates as it had totals.
         """
         before, self._candidates = self._candidates, {}
-        base: dict[str, int] = {}
-        for asset, (free, locked) in balances.items():
-            found = {free + locked - effect // _FINE for effect in self._effects_since(asset, since)}
+        base = {asset: free + locked for asset, (free, locked) in balances.items()}
+        certain = True
+        for asset in sorted(self._watched()):
+            total = base.get(asset, 0)
+            found = {total - effect // _FINE for effect in self._effects_since(asset, since)}
             common = found & before.get(asset, set())
             self._candidates[asset] = common or found
-            if len(common) == 1:
-                base[asset] = min(common)
-        if len(base) < len(balances):
-            return False
-        self._base = base
-        return True
+            certain &= len(common) == 1
+            base[asset] = min(common or found)
+        if certain:
+            self._base = base
+        return certain
 
     def accept(self) -> None:
         """Forget what was expected: the next readings are right, by a person's word."""
