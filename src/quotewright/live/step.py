@@ -28,6 +28,7 @@ from quotewright.simulation.status import raise_for_status
 from quotewright.storage.session_log import ANSWERS, EVENTS, RECORDS, SessionLog
 
 _WORDS = RESPONSE.itemsize // 8
+_MESSAGE_WORDS = MESSAGE.itemsize // 8
 _ROW_WORDS = EVENT.itemsize // 8
 _LAST_MARK = LAST << 16  # where the flag stands in a row's last word, see storage.run_kernels
 _MOST_ANSWERS = 256
@@ -89,7 +90,7 @@ class Step:
         self._flights = flights.data
         self._answers_due = len(flights) // 2 + _at(FLIGHT, "due")
         self._messages_due = _at(FLIGHT, "due")
-        self._departures = np.asarray(venue.departures).view(np.int64).reshape(len(venue.departures), -1)
+        self._departures = np.asarray(venue.departures).view(np.int64).data
         self._journal = np.asarray(state.journal).view(np.uint8)
         self._journal_rows = _at(ENGINE, "journal_rows")
         self._next_timer = _at(ENGINE, "next_timer")
@@ -188,8 +189,9 @@ class Step:
             elif status == MORE_ROOM:
                 make_room_for_updates(venue)
             elif status == DEPARTURES:
-                count = self._venue[self._waiting]
-                sent += [Departure(*row) for row in self._departures[:count, _DEPARTURE].tolist()]
+                words = self._departures
+                for at in range(0, self._venue[self._waiting] * _MESSAGE_WORDS, _MESSAGE_WORDS):
+                    sent.append(Departure._make([words[at + place] for place in _DEPARTURE]))
                 self._venue[self._waiting] = 0
             elif status == EMPTY_JOURNAL:
                 self._empty_journal()
