@@ -222,3 +222,33 @@ def test_raw_messages_are_tapped_so_that_a_recording_can_be_read_again(make_worl
     again = np.concatenate(list(BinanceWs([path], world.adapter.instruments[0]).chunks()))
     live = world.events[world.events["instrument"] == 0]
     assert again.tobytes() == live.tobytes()
+
+
+def test_trades_missed_without_a_connection_are_asked_for(make_world: Any) -> None:
+    world = make_world(market_only=True, faults=faulty(after("refuse_connect", 3, 6)), step=20_000_000).start()
+    world.run(START / S + 3.1 - world.now / S)
+    for name in list(world.wire.names):
+        world.wire.cut(name)
+    world.run(10)
+    books = assert_is_the_venues(world)
+    assert world.adapter.feed.missed_trades == 0
+    for book, symbol in zip(books, world.server.venue.symbols.values(), strict=True):
+        assert book.gaps == 1
+        assert book.trades == list(range(book.trades[0], book.trades[-1] + 1))
+        assert book.trades[-1] == symbol.book.tape[-1].id
+    events = world.events
+    assert (np.diff(events[events["kind"] == TRADE]["local_ts"]) >= 0).all()
+
+
+def test_a_successor_that_is_lost_during_the_overlap(make_world: Any) -> None:
+    given = BinanceSettings(**URLS, connection_life=3 * S, overlap=2 * S, backoff=5 * S, most_backoff=5 * S)
+    world = make_world(market_only=True, settings=given, step=20_000_000).start()
+    world.until(lambda: "market/2" in world.wire.names)
+    world.run(0.5)
+    world.wire.cut("market/2")
+    assert all(stream.synced for stream in world.adapter.feed.streams)  # the first still speaks
+    world.run(2)
+    assert not any(stream.synced for stream in world.adapter.feed.streams)  # and is closed: said at once
+    world.run(8)
+    assert_is_the_venues(world)
+    assert world.adapter.feed.missed_trades == 0

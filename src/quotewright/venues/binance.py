@@ -92,9 +92,11 @@ class BinanceSpot:
         self._session = ApiSession(wire, self._requests, reports, self._commands, self.clock, settings, due, sink, self)
         self._api = Line("api", settings.api_url, wire, settings, attempts, rng, due, self._session)
         self._session.line = self._api
-        self.feed = MarketFeed(wire, instruments, rest, settings, due, sink, rows, self, tap)
+        headers = {"X-MBX-APIKEY": key.name} if key is not None else {}
+        self.feed = MarketFeed(wire, instruments, rest, settings, due, sink, rows, self, headers, tap)
         self._market = Line("market", f"{settings.stream_url}/stream", wire, settings, attempts, rng, due, self.feed)
         self.feed.line = self._market
+        self._stopped = False
         self._not_understood = 0
         self._last_told = 0
         self._clear_at = 0
@@ -130,6 +132,7 @@ class BinanceSpot:
 
     def stop(self, now: int) -> None:
         """Close the connections; what is under way is in doubt."""
+        self._stopped = True
         self._session.line_closed(self._api.serving, "stopped", True, now)
         self._api.end()
         self._market.end()
@@ -175,8 +178,10 @@ class BinanceSpot:
             return
         self._due.at = NEVER
         self._commands.on_time(now)
-        self._session.on_time(now)
         self._rest.on_time(now)
+        if self._stopped:
+            return
+        self._session.on_time(now)
         self._api.on_time(now)
         self._market.on_time(now)
         self.clock.on_time(now)

@@ -82,7 +82,7 @@ class Reports:
         time = _time(told.time)
         order = OrderReport(
             client_id=told.original_id or told.client_id,
-            venue_id=told.order_id,
+            venue_id=_positive(told.order_id, "order id"),
             instrument=instrument,
             side=side,
             price=self._prices[instrument][told.price],
@@ -93,13 +93,13 @@ class Reports:
             source=Source.STREAM,
             reason=_stream_reason(told.reason, reason),
             text="" if told.reason == "NONE" else told.reason,
-            execution_id=told.execution_id,
+            execution_id=_positive(told.execution_id, "execution id"),
         )
         if told.change != "TRADE":
             return order, None
         trade = TradeReport(
             client_id=order.client_id,
-            venue_id=told.order_id,
+            venue_id=_positive(told.order_id, "order id"),
             trade_id=_positive(told.trade_id, "trade id"),
             instrument=instrument,
             side=side,
@@ -167,7 +167,7 @@ class Reports:
         return [
             TradeReport(
                 client_id="",
-                venue_id=told.order_id,
+                venue_id=_positive(told.order_id, "order id"),
                 trade_id=_positive(told.id, "trade id"),
                 instrument=instrument,
                 side=BID if told.is_buyer else ASK,
@@ -188,7 +188,7 @@ class Reports:
         status, reason = _status(told.status, told.time_in_force)
         return OrderReport(
             client_id=told.orig_client_order_id or told.client_order_id,
-            venue_id=told.order_id,
+            venue_id=_positive(told.order_id, "order id"),
             instrument=instrument,
             side=_named(_SIDES, "side", told.side),
             price=self._prices[instrument][told.price],

@@ -247,4 +247,4 @@ class KeyRestrictions(Struct, rename="camel", gc=False):
     enable_internal_transfer: bool = False
 
 
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)  # what decoding raises; ValidationError is a DecodeError
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what decoding raises

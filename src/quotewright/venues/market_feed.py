@@ -1,13 +1,15 @@
 """Binance Spot's market data over one stream connection: event rows without a silent gap.
 
 Depth differences are joined to REST snapshots; at a gap, a loss or a message that cannot be read the book is declared
-invalid at once, and only then a snapshot is asked for. When a second connection takes over, the first is read until it
-is closed, and what the second brought meanwhile comes after it: nothing is lost or doubled between the two.
+invalid at once, and only then a snapshot is asked for; after a loss the trades missed are asked for first. When a
+second connection takes over, the first is read until it is closed, and what the second brought meanwhile comes after
+it: nothing is lost or doubled between the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -23,6 +25,7 @@ from quotewright.venues.binance_rest import Answer, RestCalls
 from quotewright.venues.binance_settings import BinanceSettings
 from quotewright.venues.binance_wire import UNREADABLE, ApiError
 from quotewright.venues.market_feed_snapshots import Snapshots
+from quotewright.venues.market_feed_trades import MissedTrades
 from quotewright.venues.market_feed_watch import MarketWatch
 from quotewright.venues.wire import Wire
 
@@ -73,6 +76,7 @@ class MarketFeed:
         sink: Callable[[Fact, int], None],
         rows: Callable[[EventArray, int], None],
         owner: FeedOwner,
+        headers: Mapping[str, str],
         tap: Tap | None,
     ) -> None:
         self.line: Line | None = None
@@ -93,6 +97,7 @@ class MarketFeed:
         }
         self._watch = MarketWatch(self.streams, settings, sink, self)
         self._snapshots = Snapshots(self._symbols, rest, settings, due, self._on_snapshot)
+        self._missed = MissedTrades(rest, headers, self._take_missed, owner.not_understood)
         self._source = ""  # the connection whose messages are taken as they come
         self._kept: dict[str, list[bytes]] = {}  # by connection: messages to be taken once it is the source
         self._number = 0
@@ -140,10 +145,11 @@ class MarketFeed:
 
     def line_served(self, name: str, now: int) -> None:
         """Take its messages, at once or when its predecessor is closed."""
-        if not self._source:
-            self._switch(name, now)
-            for index in range(len(self.streams)):
-                self._snapshots.want(index, now)
+        if self._source:
+            return
+        seen = {index: int(stream.watch["trade"]) for index, stream in enumerate(self.streams)}
+        wanted = {index: (self._symbols[index], last) for index, last in seen.items() if last}
+        self._missed.ask(wanted, now, partial(self._filled, name))
 
     def line_closed(self, name: str, why: str, served: bool, now: int) -> None:
         """With nothing to follow at once, every book is invalid from here."""
@@ -154,19 +160,17 @@ class MarketFeed:
         if line is not None and line.serving:
             self._switch(line.serving, now)
             return
-        self._source = ""
-        self._judge_at = 0
-        for index, stream in enumerate(self.streams):
-            self._snapshots.cancel(index)
-            stream.lose(now)
-            stream.forget_best()
-        self._sink(Alarm("market-connection", why, "note"), now)
+        self._lost(why, now)
 
     def line_retired(self, name: str, now: int) -> None:
-        """Its successor takes over."""
+        """Its successor takes over, if it is still there."""
         line = self.line
-        if name == self._source and line is not None:
+        if name != self._source or line is None:
+            return
+        if line.serving:
             self._switch(line.serving, now)
+        else:
+            self._lost("the connection was closed, and its successor is lost", now)
 
     def line_probe(self, name: str, now: int) -> None:
         """Any answer will do."""
@@ -197,6 +201,30 @@ class MarketFeed:
         if self.line is not None and self._source:
             self.line.drop(self._source, why, now)
 
+    def _lost(self, why: str, now: int) -> None:
+        """There is nothing to read."""
+        self._source = ""
+        self._judge_at = 0
+        for index, stream in enumerate(self.streams):
+            self._snapshots.cancel(index)
+            stream.lose(now)
+            stream.forget_best()
+        self._sink(Alarm("market-connection", why, "note"), now)
+
+    def _filled(self, name: str, now: int) -> None:
+        """What was missed has been told, as far as the venue does."""
+        line = self.line
+        if line is not None and line.serving == name and not self._source:
+            self._switch(name, now)
+            for index, stream in enumerate(self.streams):
+                if not stream.synced:
+                    self._snapshots.want(index, now)
+
+    def _take_missed(self, index: int, text: bytes, now: int) -> None:
+        if self._tap is not None:
+            self._tap("market", text, now)
+        self._read((index, self.streams[index], TRADES), text, now)
+
     def _switch(self, name: str, now: int) -> None:
         """From now on the messages of this connection are taken; first those that have come already."""
         self._source = name
@@ -209,15 +237,18 @@ class MarketFeed:
             self.on_text(name, text, now)
 
     def _take(self, route: tuple[int, SymbolStream, str], text: bytes, now: int) -> None:
-        index, stream, kind = route
+        self._read(route, text, now)
+        if not route[1].synced:
+            self._snapshots.want(route[0], now)
+
+    def _read(self, route: tuple[int, SymbolStream, str], text: bytes, now: int) -> None:
+        _, stream, kind = route
         try:
             stream.take(kind, text, now)
         except (*UNREADABLE, ParseError) as error:
             if kind == DEPTH:
                 stream.lose(now)
             self._owner.not_understood(f"{kind} message", error, text, now)
-        if not stream.synced:
-            self._snapshots.want(index, now)
 
     def _other(self, name: str, text: bytes, now: int) -> None:
         line = self.line
