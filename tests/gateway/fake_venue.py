@@ -67,6 +67,7 @@ class Faults:
 
     request_lost: float = 0.0
     answer_lost: float = 0.0
+    refused: float = 0.0
     slow: float = 0.0  # the connection breaks, and the request arrives long after
     unsent: float = 0.0
     limited: float = 0.0
@@ -314,7 +315,7 @@ class FakeVenue:
 
     def place(self, ref: int, order: NewOrder, now: int) -> None:
         def carry_out() -> Fact:
-            if order.client_id.endswith("x"):
+            if self.hit("refused", self.faults.refused):
                 return Failure(ref, FailureKind.REFUSED, -2010, "no", reason=Reject.POST_ONLY)
             return self.report(self.accept(order), Source.ANSWER, ref)
 

@@ -183,6 +183,7 @@ def draw_faults(rng: random.Random) -> Faults:
     return Faults(
         request_lost=chance(),
         answer_lost=chance(),
+        refused=rng.choice((0.0, 0.05)),
         slow=rng.choice((0.0, 0.0, 0.05)),
         unsent=chance(),
         limited=rng.choice((0.0, 0.0, 0.01)),
