@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -27,6 +28,7 @@ from quotewright.exchange.faults import FaultPlane
 from quotewright.exchange.http_driver import Serving, running
 from quotewright.exchange.quiet_market import QuietSettings
 from quotewright.exchange.settings import ExchangeSettings
+from quotewright.importers.binance_stream import TRADES, SymbolStream
 from quotewright.live.recorder import RawRecorder
 from quotewright.live.recording import Recording, import_recorded
 from quotewright.live.settings import VenueSettings
@@ -46,7 +48,7 @@ def _compiled() -> None:
 
 @pytest.fixture
 def venue() -> Generator[Serving]:
-    settings = ExchangeSettings([QuietSettings(each, 1) for each in (BTC, ETH)])
+    settings = ExchangeSettings([QuietSettings(each, 1, step=20_000_000) for each in (BTC, ETH)])
     with running(settings, make_faults=lambda start: FaultPlane(Random(1), FaultSchedule(), start)) as serving:
         yield serving
 
@@ -126,6 +128,28 @@ def test_a_lost_connection_costs_a_gap_that_is_told_and_a_fresh_snapshot(venue: 
         assert kinds[LEVEL] > 20
 
 
+def test_a_reader_that_breaks_does_not_stop_the_recording(
+    venue: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true, calls = SymbolStream.take, Counter[str]()
+
+    def take(self: SymbolStream, kind: str, text: bytes, now: int) -> None:
+        calls[kind] += 1
+        if kind == TRADES and calls[kind] % 5 == 0:
+            raise RuntimeError("a bug")
+        true(self, kind, text, now)
+
+    monkeypatch.setattr(SymbolStream, "take", take)
+    figures, recording = record(venue, tmp_path / "recording", lambda r: r.faults >= 3)
+    monkeypatch.undo()
+    assert figures["faults"] >= 3
+    assert "fault: RuntimeError: a bug" in recording.notes
+    import_recorded(tmp_path / "recording", tmp_path / "store")
+    trades = [events["seq"][events["kind"] == TRADE] for events in (events_of(tmp_path / "store", s) for s in BOTH)]
+    assert all((np.diff(each) == 1).all() for each in trades)
+    assert sum(map(len, trades)) == calls[TRADES] - 1  # one was read to warm up
+
+
 def test_a_folder_of_another_venue_and_one_without_a_recording_are_refused(venue: Serving, tmp_path: Path) -> None:
     record(venue, tmp_path / "mine", messages_above(1))
     other = Recording(VenueSettings("elsewhere", venue.rest, ("BTCUSDT",)), tmp_path / "mine")
@@ -145,30 +169,26 @@ COMMAND = "import typer; from quotewright.app import record_command as r; a = ty
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)], ids=["ctrl-c", "kill"]
 )
-def test_the_command_ends_well_on_ctrl_c_and_after_a_kill_imports_what_it_had(
+def test_the_command_ends_well_on_ctrl_c_and_leaves_what_it_had_when_killed(
     venue: Serving, tmp_path: Path, number: signal.Signals
 ) -> None:
     folder, store = tmp_path / "recording", tmp_path / "store"
-    start = [sys.executable, "-c", COMMAND]
-    options = ["--venue", "here", "--out", str(folder), "--store", str(store), "--json"]
-    child = subprocess.Popen([*start, *BOTH, "--url", venue.rest, *options], stdout=subprocess.PIPE)
-    sizes = folder / "ETHUSDT"
-    for _ in range(1200):
-        if child.poll() is not None or sum(path.stat().st_size for path in sizes.glob("*.raw")) > 5000:
+    options = ["--url", venue.rest, "--venue", "here", "--out", str(folder), "--json"]
+    child = subprocess.Popen([sys.executable, "-c", COMMAND, *BOTH, *options], stdout=subprocess.PIPE)
+    for _ in range(2400):
+        written = (sum(path.stat().st_size for path in (folder / symbol).glob("*.raw")) for symbol in BOTH)
+        if child.poll() is not None or min(written) > 5000:
             break
-        try:
-            child.wait(0.05)
-        except subprocess.TimeoutExpired:
-            continue
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(0.025)
     os.kill(child.pid, number)
     told, _ = child.communicate(timeout=60)
-    if number == signal.SIGKILL:
-        assert child.returncode == -signal.SIGKILL
-        told = subprocess.run([*start, "--import-only", *options], check=True, capture_output=True).stdout
-    else:
+    if number == signal.SIGINT:
         assert child.returncode == 0
-    found = json.loads(told)
-    for report, symbol in zip(found["imported"], BOTH, strict=True):
+        assert min(json.loads(told)["messages"].values()) > 20
+    else:
+        assert child.returncode == -signal.SIGKILL
+    for report, symbol in zip(import_recorded(folder, store), BOTH, strict=True):
         assert report["instrument"] == f"here:{symbol}"
         assert report["quality"]["rows"] == len(events_of(store, symbol)) > 20
         assert report["refused"] == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 import socket
@@ -22,7 +23,7 @@ from quotewright.exchange.keys import ApiKey
 from quotewright.exchange.limits import Limits
 from quotewright.exchange.quiet_market import QuietSettings
 from quotewright.exchange.settings import AccountSettings, ExchangeSettings
-from quotewright.live.checks import check_venue
+from quotewright.live.checks import VenueChecks, check_venue
 from quotewright.live.settings import VenueSettings
 from quotewright.venues.signing import Ed25519Key, HmacKey
 
@@ -83,6 +84,14 @@ def test_a_key_that_should_not_be_used_is_told(venue: Serving, name: str, secret
     assert not found[bad]["ok"]
     assert why in found[bad]["detail"]
     assert found["clock"]["ok"]
+
+
+def test_a_session_can_ask_of_its_key_alone(venue: Serving) -> None:
+    settings = VenueSettings("here", venue.rest, ("BTCUSDT",))
+    for name, sound in (("trades", True), ("withdraws", False), ("unknown", False)):
+        found = asyncio.run(VenueChecks(settings, HmacKey(name, SECRET)).run(key_alone=True))
+        assert [each["name"] for each in found] == ["here reach", "here clock", "here key"]
+        assert found[-1]["ok"] is sound
 
 
 def test_what_differs_from_the_stored_instrument_is_named_but_not_a_recording_s_finer_lot(venue: Serving) -> None:

@@ -97,25 +97,31 @@ class VenueChecks:
         self._headers: dict[str, str] = {}
         self._found: list[Check] = []
 
-    async def run(self) -> list[Check]:
-        """Ask the venue, one thing after the other."""
+    async def run(self, *, key_alone: bool = False) -> list[Check]:
+        """Ask the venue, one thing after the other; `key_alone`: whether a session may use the key, and the clock."""
         context = ssl.create_default_context(cafile=self._venue.ca_file or None)
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context), timeout=aiohttp.ClientTimeout(_PATIENCE)
         ) as self._http:
             try:
                 await self._clock()
-                info = await self._symbols()
-                if self._key is not None:
+                if key_alone:
                     await self._restrictions()
-                    await self._balances(info)
-                self._budget(info)
+                else:
+                    await self._everything()
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 # the text of such an error may hold the address with its signature
                 self._tell("reach", False, f"{self._rest} does not answer ({type(error).__name__})")
             except _Refused as error:
                 self._tell("reach", False, str(error))
         return self._found
+
+    async def _everything(self) -> None:
+        info = await self._symbols()
+        if self._key is not None:
+            await self._restrictions()
+            await self._balances(info)
+        self._budget(info)
 
     def _tell(self, name: str, ok: bool, detail: str) -> None:
         self._found.append({"name": f"{self._venue.name} {name}", "ok": ok, "detail": detail})

@@ -113,7 +113,7 @@ class LatencyBook:
     def to_dict(self) -> dict[str, dict[str, dict[str, int]]]:
         """By venue and stage; stages without a sample are left out."""
         return {
-            venue: {stage.name.lower(): stages[stage].to_dict() for stage in Stage if stages[stage].longest}
+            venue: {stage.name.lower(): stages[stage].to_dict() for stage in Stage if stages[stage].count}
             for venue, stages in zip(self.venues, self._histograms, strict=True)
         }
 

@@ -154,9 +154,9 @@ class RawRecorder:
             self._writers = {
                 symbol.upper(): _Writer(folder / symbol.upper(), rotate_bytes, rotate_ns) for symbol in symbols
             }
-        except BaseException:
+        except OSError as error:
             self._lock.close()
-            raise
+            raise HaltError(f"{folder}: cannot be opened ({error})") from error
         self._routes = {symbol.lower().encode(): writer for symbol, writer in self._writers.items()}
         self.torn = sum(writer.torn for writer in self._writers.values())
 

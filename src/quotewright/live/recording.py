@@ -66,7 +66,7 @@ class Recording:
         self.folder = folder
         self.missed_trades = 0
         self.gaps = 0  # losses of a book, each followed by a fresh snapshot
-        self.faults = 0  # messages that nothing could be made of; they are in the files all the same
+        self.faults = 0  # messages at which the reader broke: most are in the files all the same
         self.lag = 0  # ns from the venue's clock to ours, of the last message that told a time
         self.notes: list[str] = []  # the latest
         self.recorder: RawRecorder | None = None

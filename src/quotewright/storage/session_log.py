@@ -75,6 +75,9 @@ class SessionLog:
         self._lock = lock_folder(folder, "session")
         try:
             self._file, self._frames = self._recover()
+        except OSError as error:
+            self._lock.close()
+            raise HaltError(f"{folder}: cannot be opened ({error})") from error
         except BaseException:
             self._lock.close()
             raise

@@ -30,6 +30,8 @@ def lock_folder(folder: Path, what: str) -> Any:
         file = (folder / _LOCK).open("a+b")
     except (FileExistsError, NotADirectoryError):
         raise InputError("folder", str(folder), "is not a folder") from None
+    except OSError as error:
+        raise InputError("folder", str(folder), f"cannot be written to: {error.strerror}") from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
