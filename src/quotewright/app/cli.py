@@ -10,8 +10,10 @@ from quotewright import __version__
 from quotewright.app import (
     analysis_commands,
     data_commands,
+    doctor_command,
     explain_command,
     feature_commands,
+    gap_command,
     live_commands,
     record_command,
     research_commands,
@@ -41,6 +43,8 @@ app.add_typer(research_commands.app, name="research")
 app.add_typer(venue_command.app, name="venue")
 record_command.register(app)
 live_commands.register(app)
+gap_command.register(app)
+doctor_command.register(app)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""`quotewright demo | replay | strategies | doctor`."""
+"""`quotewright demo | replay | strategies`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ def register(app: typer.Typer) -> None:
         "--param gamma=0.05 --out out/glft",
     )(replay_command)
     app.command("strategies", epilog="Example: quotewright strategies glft")(strategies)
-    app.command("doctor", epilog="Example: quotewright doctor --store data")(doctor)
 
 
 def demo(
@@ -270,21 +269,3 @@ def strategies(
     for p in strategy.params:
         table.add_row(p.name, f"{p.default:g}", f"{p.low:g} … {p.high:g}", p.unit, p.doc)
     out.print(table)
-
-
-def doctor(
-    store: Annotated[Path | None, typer.Option("--store", help="Also check this store.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Check the installation: versions, compiler cache, disk, and a store if given."""
-    from quotewright.app.checks import run_checks
-
-    checks = run_checks(store)
-    if as_json:
-        emit(checks)
-    else:
-        for check in checks:
-            mark = "[green]ok[/]  " if check["ok"] else "[red]bad[/] "
-            out.print(f"{mark}{check['name']}: {check['detail']}")
-    if not all(check["ok"] for check in checks):
-        raise typer.Exit(3)

@@ -21,6 +21,7 @@ from quotewright.gateway.port import Fact, VenuePort
 from quotewright.gateway.settings import GatewaySettings, check_needs
 from quotewright.live.assemble import Place, assemble, worlds_of
 from quotewright.live.carry import read_carry
+from quotewright.live.checks import VenueChecks
 from quotewright.live.control_folder import ControlFolder
 from quotewright.live.latency import LatencyBook, LatencyBudget, Stage
 from quotewright.live.opening import binance_settings, learn_binance, read_key
@@ -33,6 +34,7 @@ from quotewright.live.watchdog import Watchdog
 from quotewright.sessions.wiring import Market
 from quotewright.storage.session_log import NOTE, SessionLog
 from quotewright.venues.binance import BinanceSpot
+from quotewright.venues.signing import Key
 from quotewright.venues.sockets import SocketWire, SteadyClock
 
 LOG_FOLDER = "log"
@@ -153,6 +155,8 @@ class Runner:
         else:
             self._said(f"{venue.name}: instruments and prices from {venue.url}")
             markets = await learn_binance(venue, key, self._said)
+            if needs_key:
+                await _check_key(venue, key)
             wire = SocketWire(self._clock, ca_file=Path(venue.ca_file) if venue.ca_file else None)
             adapter = BinanceSpot(
                 wire,
@@ -356,6 +360,13 @@ class Runner:
             stop is not None and stop.done,
             left,
         )
+
+
+async def _check_key(venue: VenueSettings, key: Key | None) -> None:
+    """A key that can move funds away is refused, as is one that the venue does not know."""
+    for check in await VenueChecks(venue, key).run(key_alone=True):
+        if not check["ok"]:
+            raise InputError("keys", venue.keys, f"{check['name']}: {check['detail']}")
 
 
 class _Guarded:
