@@ -196,6 +196,7 @@ class World:
             self.wire.carry()
             if self.adapter.next_due() <= self.now:
                 self.adapter.on_time(self.now)
+                assert self.adapter.next_due() > self.now  # else it would be called for ever
         self.now = end
 
     def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:

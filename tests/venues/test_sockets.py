@@ -41,6 +41,10 @@ def run(work: Callable[[], Coroutine[Any, Any, None]], *, fast: bool = False) ->
     try:
         loop.run_until_complete(asyncio.wait_for(work(), 30))
     finally:
+        left = asyncio.all_tasks(loop)  # handlers of the servers that are still asleep
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
 
