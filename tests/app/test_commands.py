@@ -26,6 +26,7 @@ COMMANDS = [
 def test_the_commands_are_those_promised() -> None:
     assert {" ".join(command) for command in COMMANDS} == {
         *("demo", "doctor", "calibrate", "replay", "report", "compare", "strategies", "sweep", "explain"),
+        *("paper", "shadow", "live", "tell", "live-gap", "record", "simtest", "venue serve"),
         *(f"data {name}" for name in ("import", "list", "verify", "unpack", "book", "export")),
         *(f"features {name}" for name in ("list", "fit")),
         *(f"research {name}" for name in ("train", "validate", "tune", "study", "features", "explain", "audit")),
@@ -69,6 +70,18 @@ def test_demo_json_has_the_form_that_others_rely_on(demo: Path, cli: Any) -> Non
         fills += leg["fills"]
     assert fills > 20
     assert "http" not in (demo / "run/report.html").read_text().split("<body", 1)[0].replace("http-equiv", "")
+
+
+def test_demo_trades_over_sockets_and_its_session_repeats(demo: Path, cli: Any, tmp_path: Path) -> None:
+    (folder,) = (demo / "live").glob("run-*")
+    result = cli("report", folder, "--json").json()
+    assert [agent["name"] for agent in result["agents"]] == ["ladder", "symmetric"]
+    (leg,) = result["agents"][0]["instruments"]
+    assert leg["fills"] > 0
+    assert Decimal(leg["position"]) == 0
+    repeated = cli("replay", "--journal", folder, "--out", tmp_path / "again", "--json").json()
+    assert repeated["same"]
+    assert repeated["commands"] > 20
 
 
 def test_text_and_json_of_strategies(cli: Any) -> None:
