@@ -44,7 +44,8 @@ def run(work: Callable[[], Coroutine[Any, Any, None]], *, fast: bool = False) ->
         left = asyncio.all_tasks(loop)  # handlers of the servers that are still asleep
         for task in left:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if left:
+            loop.run_until_complete(asyncio.wait(left))
         loop.close()
 
 
