@@ -7,7 +7,8 @@ The others are judged while the run goes on, in `observer` and `world`:
     no order unknown    what rests at the venue is known to the gateway, at every look
     position limit      position and all that rests on a side never pass the limit, by the venue's own word
     open limit          nor does the notional of what rests
-    weight limit        the venue never has to refuse for request weight, so that cancels always pass
+    cancel reserve      the venue never refuses a cancel for request weight
+    weight limit        nor any other message that is the gateway's to budget
     order limit         nor for the number of orders
     it settles          after the last fault every hold, alarm and doubt ends
     stop is confirmed   the stop at the end does too

@@ -12,14 +12,18 @@ from quotewright.domain.instrument import ASSET_ATOM
 from quotewright.exchange.accounts import Account
 from quotewright.exchange.api_errors import ApiError
 from quotewright.exchange.faults import FaultPlane
-from quotewright.exchange.hooks import HttpReply, Outcome, Request, VenueEvent
+from quotewright.exchange.hooks import Faults, HttpReply, Outcome, Request, VenueEvent
 from quotewright.exchange.limits import Counters, Limits
+from quotewright.exchange.replies import Pending
 from quotewright.exchange.server import ExchangeServer
+from quotewright.exchange.settings import ExchangeSettings
 from quotewright.gateway.ids import ClientIds
 from quotewright.simtest.plan import Plan
 
 ACCOUNT = "desk"
 DESK = "sim"
+CANCELS = frozenset(("order.cancel", "openOrders.cancelAll"))
+BUDGETED = frozenset(("order.place", "order.status", "openOrders.status", "myTrades", "account.status"))
 _MOST_TOLD = 20
 _LEG_BITS = 32
 
@@ -87,7 +91,8 @@ class WatchedFaults:
 
 
 class WatchedCounters(Counters):
-    """The venue's counters; a request that passes a limit is a violation, for limits are known beforehand.
+    """The venue's counters; a cancel refused for weight is a violation: some is reserved for it. So is any other message
+    of the gateway's budget, and an order too many; what the adapter asks for itself may be refused.
 
     A new session cannot know how many orders the one before it placed, so until `forgiven` only weight is judged.
     """
@@ -96,13 +101,17 @@ class WatchedCounters(Counters):
         super().__init__(limits)
         self._violations = violations
         self.forgiven = 0
+        self.kind = ""  # of the request being judged
 
     def request(self, address: str, weight: int, now: int) -> None:
         """See `Counters`."""
         try:
             super().request(address, weight, now)
         except ApiError as error:
-            self._violations.add("weight limit", f"{error}", now, once="weight")
+            if self.kind in CANCELS:
+                self._violations.add("cancel reserve", f"{self.kind}: {error}", now, once="cancel")
+            elif self.kind in BUDGETED:
+                self._violations.add("weight limit", f"{self.kind}: {error}", now, once="weight")
             raise
 
     def order(self, account: str, now: int) -> None:
@@ -113,6 +122,18 @@ class WatchedCounters(Counters):
             if now > self.forgiven:
                 self._violations.add("order limit", f"{error}", now, once="orders")
             raise
+
+
+class WatchedServer(ExchangeServer):
+    """The venue, which lets its counters know what is being judged."""
+
+    def __init__(self, settings: ExchangeSettings, now: int, faults: Faults, counters: WatchedCounters) -> None:
+        super().__init__(settings, now, faults)
+        self._watched = self.venue.counters = counters
+
+    def _begin(self, pending: Pending, payload: bytes, key: str | None, signature: str, error: ApiError | None) -> None:
+        self._watched.kind = pending.request.kind
+        super()._begin(pending, payload, key, signature, error)
 
 
 class Observer:

@@ -281,6 +281,8 @@ class Process:
 
     def _noted(self, note: Note) -> None:
         self._say(note.time, f"  note {note.severity} {note.name}: {note.text} {note.client_id}")
+        if note.name == "no-budget-to-cancel":
+            self._violations.add("cancel reserve", f"{note.text}: {note.client_id}", note.time, once="wait")
         if self._log is not None:
             self._log.append(NOTE, msgspec.json.encode({"kind": "note", **msgspec.to_builtins(note)}))
 

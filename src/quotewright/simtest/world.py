@@ -12,7 +12,6 @@ import msgspec
 from quotewright.exchange.faults import FaultPlane
 from quotewright.exchange.keys import ApiKey
 from quotewright.exchange.quiet_market import QuietSettings
-from quotewright.exchange.server import ExchangeServer
 from quotewright.exchange.settings import AccountSettings, ExchangeSettings
 from quotewright.gateway.gateway import Gateway
 from quotewright.live.assemble import GatewayMaker
@@ -25,6 +24,7 @@ from quotewright.simtest.observer import (
     Violations,
     WatchedCounters,
     WatchedFaults,
+    WatchedServer,
 )
 from quotewright.simtest.plan import MS, SECOND, START, Crash, Plan
 from quotewright.simtest.process import Process, session_markets, session_settings
@@ -87,9 +87,8 @@ class World:
         self._faults = WatchedFaults(
             FaultPlane(Random(f"faults/{plan.seed}"), plan.faults, START), self._violations
         )
-        self._server = ExchangeServer(_venue(plan, self._secret), START, self._faults)
         self._counters = WatchedCounters(plan.limits, self._violations)
-        self._server.venue.counters = self._counters
+        self._server = WatchedServer(_venue(plan, self._secret), START, self._faults, self._counters)
         self._observer = Observer(plan, self._server, self._violations)
         self._network = Network(
             self._server, Random(f"network/{plan.seed}"), plan.latency, plan.jitter, plan.network, START,
