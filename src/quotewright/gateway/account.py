@@ -12,7 +12,7 @@ from quotewright.gateway.holdings import Holdings
 from quotewright.gateway.ids import ClientIds
 from quotewright.gateway.lifecycle import ENDED, TRANSITIONS, Event, Order, State
 from quotewright.gateway.messages import Answer, Note
-from quotewright.gateway.port import TradeReport, VenuePort
+from quotewright.gateway.port import Cost, TradeReport, VenuePort
 from quotewright.gateway.seen_trades import SeenTrades
 from quotewright.gateway.settings import GatewaySettings
 
@@ -53,6 +53,7 @@ class Account:
         self._trades = [SeenTrades(settings.most_trades) for _ in port.instruments]
         self._lots = [0 for _ in port.instruments]
         self._holdings = Holdings(port.instruments)
+        self._costs: dict[str, Cost] = {}
 
     # views
 
@@ -134,7 +135,8 @@ class Account:
             if name not in live:
                 live[name] = order
                 self._live_count += 1
-        self.budget.reserves[self.settings.account] = sum(self._reserve(0))
+        cancel, settle = self._reserve(0)
+        self.budget.reserves[self.settings.account] = cancel + settle
 
     @staticmethod
     def _put(group: dict[str, Order], order: Order, belongs: bool) -> None:
@@ -167,8 +169,14 @@ class Account:
     def _reserve(self, more: int) -> tuple[int, int]:
         """Weight that must stay free to cancel every open order, and to ask for each, with `more` orders on top."""
         count = self._live_count + more
-        cancel = self.port.cost("cancel").weight * self.settings.cancel_attempts
-        return count * cancel, count * self.port.cost("query_order").weight
+        cancel = self._cost("cancel").weight * self.settings.cancel_attempts
+        return count * cancel, count * self._cost("query_order").weight
+
+    def _cost(self, command: str) -> Cost:
+        cost = self._costs.get(command)
+        if cost is None:
+            cost = self._costs[command] = self.port.cost(command)
+        return cost
 
     # states
 
@@ -181,13 +189,15 @@ class Account:
         self._changed[order.instrument] = now
         if state is order.state:
             return True
-        order.state = state
+        was, order.state = order.state, state
         if state in ENDED:
             order.ended = now
             order.wish = False
             for kind in (CANCEL, QUERY, ESCALATE):
                 self._errands.drop(kind, order.client_id)
-        self._sort(order)
+            self._sort(order)
+        elif State.UNKNOWN in (was, state) or was is State.JOURNALED:
+            self._sort(order)
         return True
 
     def _contradict(self, order: Order, what: str, now: int) -> None:

@@ -98,6 +98,8 @@ class Budget:
 
     def others(self, account: str) -> int:
         """Weight reserved for the other accounts on the address."""
+        if len(self.reserves) < 2:  # its own, or none yet
+            return 0 if account in self.reserves else sum(self.reserves.values())
         return sum(reserve for name, reserve in self.reserves.items() if name != account)
 
     def free(self, now: int) -> int:

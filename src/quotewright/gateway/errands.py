@@ -80,6 +80,10 @@ class Errands:
         if self._all.get((errand.kind, errand.subject)) is errand:
             del self._all[(errand.kind, errand.subject)]
 
+    def any_due(self, now: int) -> bool:
+        """Whether there may be something to take."""
+        return bool(self._heap) and self._heap[0][0] <= now
+
     def take_due(self, now: int) -> list[Errand]:
         """Those due and not under way, the most urgent kinds first; each must be moved, dropped or given a ref."""
         due: dict[Key, Errand] = {}

@@ -213,15 +213,20 @@ class Gateway(Reconciling):
     def _on_command(self, c: Command, now: int) -> None:
         order = self._by_number.get(c.order)
         if c.kind == PLACE_COMMAND:
-            if order is not None or c.order <= self._used_up.get(c.leg, -1) or self.ids.make(c.order) in self._orders:
+            client_id = self.ids.make(c.order)
+            if order is not None or c.order <= self._used_up.get(c.leg, -1) or client_id in self._orders:
                 self._note(now, "order-twice", "halt", f"order {c.order} was placed before", "", c.instrument)
             else:
-                self._place(c, now)
+                self._place(c, client_id, now)
         elif c.kind == CANCEL_COMMAND:
             if order is None or (order.state in ENDED and order.ended_for_good):
                 self.answers.append(self._refused(c, Reject.UNKNOWN_ORDER))
             elif order.state not in ENDED:
-                self._want_cancel(order, now)
+                order.wish = True
+                if self._can_cancel(order) and self.budget.blocked_until <= now and self._started:
+                    self._send_cancel(order, now)
+                else:
+                    self._want_cancel(order, now)
         else:
             self._note(now, "no-amend", "note", f"order {c.order} cannot be amended here", "", c.instrument)
             self.answers.append(self._refused(c, Reject.OTHER))
@@ -253,8 +258,16 @@ class Gateway(Reconciling):
 
     def _do_due(self, now: int) -> None:
         """Everything due: cancels first, then doubts, then the rest."""
-        self._time_out(now)
-        self._confirm_stop(now)
+        if self._deadlines and self._deadlines[0][0] <= now:
+            self._time_out(now)
+        if self.stopping:
+            self._confirm_stop(now)
+        if self._errands.any_due(now):
+            self._do_errands(now)
+        if self.holds:
+            self._review_holds(now)
+
+    def _do_errands(self, now: int) -> None:
         cancels: list[Errand] = []
         due = self._errands.take_due(now)
         for errand in due:
@@ -266,7 +279,6 @@ class Gateway(Reconciling):
             if errand.kind != CANCEL:
                 self._do(errand, now)
         self._forget_old(now)
-        self._review_holds(now)
 
     def _do(self, errand: Errand, now: int) -> None:
         if errand.kind == ESCALATE:

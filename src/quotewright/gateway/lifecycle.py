@@ -11,8 +11,9 @@ for. A trade is not an event: it proves that the order reached the venue, not wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+import msgspec
 
 from quotewright.gateway.port import OrderStatus
 
@@ -88,8 +89,7 @@ EVENT_OF = {
 }
 
 
-@dataclass(slots=True, eq=False)
-class Order:
+class Order(msgspec.Struct, eq=False):
     """One order as the gateway knows it; quantities in lots, `heard`, `sent`, `ended` and the like in local ns."""
 
     client_id: str

@@ -75,8 +75,6 @@ class Reconciling(Booking):
     def _review_holds(self, now: int) -> None:
         """Take back what holds for no longer; after a start or reconnect only when no doubt is left."""
         holds = self.holds
-        if not holds:
-            return
         if not self._round and self._is_settled() and (self.stream_up or not self.port.capabilities.user_stream):
             holds.discard("starting")
             holds.discard("reconcile")
@@ -198,7 +196,7 @@ class Reconciling(Booking):
 
     def _confirm_stop(self, now: int) -> None:
         """While stopping: once nothing is known to rest, have the venue confirm it."""
-        if not self.stopping or not self._nothing_rests() or self._ownerless:
+        if not self._nothing_rests() or self._ownerless:
             return
         for instrument in range(len(self.port.instruments)):
             if not self._is_confirmed(instrument):

@@ -41,13 +41,12 @@ class Sending(Account):
         self._ref += 1
         self._asked[self._ref] = asked
         self._deadlines.append((now + self.settings.answer_timeout, self._ref))
-        self.budget.charge(self.settings.account, self.port.cost(asked.command), now)
+        self.budget.charge(self.settings.account, self._cost(asked.command), now)
         return self._ref
 
     # places
 
-    def _place(self, command: Command, now: int) -> None:
-        client_id = self.ids.make(command.order)
+    def _place(self, command: Command, client_id: str, now: int) -> None:
         order = Order(
             client_id=client_id,
             order=command.order,
@@ -80,8 +79,9 @@ class Sending(Account):
         account = self.settings.account
         if self.budget.places_until.get(account, 0) > now:
             return Refusal.BUDGET
-        keep = sum(self._reserve(1)) + self.budget.others(account)
-        if not self.budget.fits(account, self.port.cost("place"), now, keep, self.settings.soft_percent):
+        cancel, settle = self._reserve(1)
+        keep = cancel + settle + self.budget.others(account)
+        if not self.budget.fits(account, self._cost("place"), now, keep, self.settings.soft_percent):
             return Refusal.BUDGET
         return 0
 
@@ -129,7 +129,7 @@ class Sending(Account):
         return self.port.capabilities.cancel_all and all(order.wish or order.state in ENDED for order in orders)
 
     def _send_cancel(self, order: Order, now: int) -> None:
-        cost = self.port.cost("cancel")
+        cost = self._cost("cancel")
         if not self.budget.fits(self.settings.account, cost, now, 0, 100):
             self._errands.drop(CANCEL, order.client_id)
             self._errands.add(CANCEL, order.client_id, order.instrument, max(self.budget.frees(now), now + 1))
@@ -200,7 +200,7 @@ class Sending(Account):
         """Whether a question leaves the reserve whole; one that settles a doubt may use the part meant for it."""
         cancel, settle = self._reserve(0)
         keep = cancel + (0 if settles else settle) + self.budget.others(self.settings.account)
-        return self.budget.fits(self.settings.account, self.port.cost(command), now, keep, 100)
+        return self.budget.fits(self.settings.account, self._cost(command), now, keep, 100)
 
     def _question_failed(self, errand: Errand, now: int) -> None:
         errand.tries += 1
