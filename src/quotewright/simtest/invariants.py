@@ -29,10 +29,12 @@ from quotewright.domain.instrument import ASSET_ATOM
 from quotewright.domain.journal import Record
 from quotewright.domain.messages import RESPONSE
 from quotewright.exchange.server import ExchangeServer
-from quotewright.live.carry import read_carry
+from quotewright.live.carry import StartFrame, read_carry
 from quotewright.simtest.observer import ACCOUNT, Observer, Violations
 from quotewright.simtest.plan import Plan
 from quotewright.storage.session_log import ANSWERS, META, RECORDS, read_log
+
+_FIELDS = ("leg", "trade", "side", "price", "qty", "fee")
 
 Fill = tuple[str, str, int, int, int, int, int]  # agent, instrument, trade, side, price, lots, fee
 
@@ -79,19 +81,17 @@ def _booked(folder: Path) -> Counter[Fill]:
     waiting: list[Fill] = []
     for frame in read_log(folder):
         if frame.kind == META:
-            content = msgspec.json.decode(frame.payload)
-            if content["kind"] == "start":
-                legs = [(leg["agent"], leg["instrument"]) for leg in content["legs"]]
-                waiting = []
+            start = msgspec.json.decode(frame.payload, type=StartFrame)
+            legs, waiting = [(leg.agent, leg.instrument) for leg in start.legs], []
         elif frame.kind == RECORDS:
             found.update(waiting)
             waiting = []
         elif frame.kind == ANSWERS:
-            for row in np.frombuffer(frame.payload, RESPONSE):
-                if row["kind"] == Record.FILL:
-                    agent, instrument = legs[row["leg"]] if 0 <= row["leg"] < len(legs) else ("", "")
-                    trade, side, price, qty, fee = (int(row[name]) for name in ("trade", "side", "price", "qty", "fee"))
-                    waiting.append((agent, instrument, trade, side, price, qty, fee))
+            rows = np.frombuffer(frame.payload, RESPONSE)
+            for row in rows[rows["kind"] == Record.FILL]:
+                leg, trade, side, price, qty, fee = (int(row[name]) for name in _FIELDS)
+                agent, instrument = legs[leg] if 0 <= leg < len(legs) else ("", "")
+                waiting.append((agent, instrument, trade, side, price, qty, fee))
     return found
 
 

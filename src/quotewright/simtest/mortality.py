@@ -24,6 +24,10 @@ class Mortality:
         """Die at the `calls`-th call from now: "before" it, "after" it, or for a log "torn"."""
         self._left, self.how = max(1, calls), how
 
+    def disarm(self) -> None:
+        """Live on."""
+        self._left = 0
+
     def before(self) -> None:
         """A call is about to be made; raises Killed if it will not be."""
         if self._left:

@@ -101,10 +101,11 @@ class Network:
         if now >= self._end:
             return None
         for fault in self._faults:
-            if fault.kind == kind and fault.start <= now - self._start < fault.end:
-                if fault.probability >= 1 or self._rng.random() < fault.probability:
-                    self.applied[kind] = self.applied.get(kind, 0) + 1
-                    return fault
+            if fault.kind != kind or not fault.start <= now - self._start < fault.end:
+                continue
+            if fault.probability >= 1 or self._rng.random() < fault.probability:
+                self.applied[kind] = self.applied.get(kind, 0) + 1
+                return fault
         return None
 
     def later(self, due: int, call: Callable[..., None], *given: Any) -> None:

@@ -1,9 +1,10 @@
-"""What the venue itself knows, watched while a run goes on: twice-used ids, limits passed, exposure beyond its bounds."""
+"""What the venue itself knows, watched while a run goes on: ids used twice, limits passed, exposure out of bounds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 import msgspec
 
@@ -91,8 +92,8 @@ class WatchedFaults:
 
 
 class WatchedCounters(Counters):
-    """The venue's counters; a cancel refused for weight is a violation: some is reserved for it. So is any other message
-    of the gateway's budget, and an order too many; what the adapter asks for itself may be refused.
+    """The venue's counters; a cancel refused for weight is a violation: some is reserved for it. So is any other
+    message of the gateway's budget, and an order too many; what the adapter asks for itself may be refused.
 
     A new session cannot know how many orders the one before it placed, so until `forgiven` only weight is judged.
     """
@@ -131,9 +132,9 @@ class WatchedServer(ExchangeServer):
         super().__init__(settings, now, faults)
         self._watched = self.venue.counters = counters
 
-    def _begin(self, pending: Pending, payload: bytes, key: str | None, signature: str, error: ApiError | None) -> None:
+    def _begin(self, pending: Pending, *given: Any, **named: Any) -> None:
         self._watched.kind = pending.request.kind
-        super()._begin(pending, payload, key, signature, error)
+        super()._begin(pending, *given, **named)
 
 
 class Observer:
@@ -196,7 +197,7 @@ class Observer:
         for key, (buys, sells) in open_lots.items():
             most, notional = self._limits[key]
             position = self.positions.get(key, 0)
-            if position + buys > most and buys or sells - position > most and sells:
+            if (buys and position + buys > most) or (sells and sells - position > most):
                 text = f"{key[0]} on {key[1]}: position {position}, open +{buys} −{sells}, limit {most} atoms"
                 self._violations.add("position limit", text, now, once=f"{key}")
             if values[key] > notional:

@@ -1,9 +1,9 @@
 """Bugs planted on purpose: what simulation must find, if it is to be believed when it finds nothing.
 
-    dedupe     a trade told twice is booked twice
-    guess      "no such order" is believed at once, whenever it was sent
-    forget     an order whose placing is in doubt is taken for never sent
-    reserve    cancels have no weight reserved, and wait as everything else does
+dedupe     a trade told twice is booked twice
+guess      "no such order" is believed at once, whenever it was sent
+forget     an order whose placing is in doubt is taken for never sent
+reserve    cancels have no weight reserved, and wait as everything else does
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from quotewright.live.session import Session
 from quotewright.live.settings import SessionSettings, VenueSettings
 from quotewright.live.stops import Stop
 from quotewright.sessions.wiring import Market
-from quotewright.simtest.mortality import Killed, MortalLog, Mortality
+from quotewright.simtest.mortality import Killed, Mortality, MortalLog
 from quotewright.simtest.network import Network, SimWire
 from quotewright.simtest.observer import DESK, Observer, Violations
 from quotewright.simtest.plan import MS, SECOND, VENUE, Plan
@@ -167,7 +167,8 @@ class Process:
         self._guard(now, self._on_time, now)
 
     def _on_time(self, now: int) -> None:
-        assert self.session is not None and self._adapter is not None
+        assert self.session is not None
+        assert self._adapter is not None
         if self._adapter.next_due() <= now:
             self._adapter.on_time(now)
         if self.session.next_due() <= now:
@@ -243,7 +244,9 @@ class Process:
         self._guard(now, self._look, now)
 
     def _look(self, now: int) -> None:
-        assert self.session is not None and self._adapter is not None and self._log is not None
+        assert self.session is not None
+        assert self._adapter is not None
+        assert self._log is not None
         if not self._gateway_started and self._adapter.ready and self.gateway is not None:
             self._gateway_started = True
             self.gateway.start(now)

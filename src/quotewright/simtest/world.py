@@ -31,7 +31,7 @@ from quotewright.simtest.process import Process, session_markets, session_settin
 from quotewright.simtest.repetition import first_difference
 
 LEAST_CALM = 1 * SECOND  # after the last fault, before the session is stopped
-MOST_CALM = 90 * SECOND  # within which everything must have settled
+MOST_CALM = 240 * SECOND  # within which everything must have settled: a budget may have to refill
 MOST_STOP = 150 * SECOND
 LOOK_EVERY = 50 * MS
 ORDERS_INTERVAL = 10 * SECOND  # of the venue's limit on orders
@@ -72,9 +72,7 @@ def run_plan(
 class World:
     """See the module."""
 
-    def __init__(
-        self, plan: Plan, folder: Path, make_gateway: GatewayMaker, trace: Trace | None, repeat: bool
-    ) -> None:
+    def __init__(self, plan: Plan, folder: Path, make_gateway: GatewayMaker, trace: Trace | None, repeat: bool) -> None:
         self._plan = plan
         self._folder = folder / "log"
         self._make_gateway = make_gateway
@@ -84,9 +82,7 @@ class World:
         self._secret = f"secret of {plan.seed}"
         self._digest = hashlib.blake2b(digest_size=16)
         self._violations = Violations(plan.seed, START)
-        self._faults = WatchedFaults(
-            FaultPlane(Random(f"faults/{plan.seed}"), plan.faults, START), self._violations
-        )
+        self._faults = WatchedFaults(FaultPlane(Random(f"faults/{plan.seed}"), plan.faults, START), self._violations)
         self._counters = WatchedCounters(plan.limits, self._violations)
         self._server = WatchedServer(_venue(plan, self._secret), START, self._faults, self._counters)
         self._observer = Observer(plan, self._server, self._violations)
@@ -136,6 +132,8 @@ class World:
             process = self._process
             if now < faulty:
                 continue
+            if process is not None:
+                process.mortality.disarm()
             if process is not None and process.ended == "failed":
                 return now
             if process is not None and not process.ended and not process.stopping and not process.settled():
@@ -161,9 +159,13 @@ class World:
             if now > end:
                 self._violations.add("stop is confirmed", process.settled(), now)
                 break
-        if process.ended == "stopped":
+        if not self._is_stuck(process):
             now = max(now, self._network.drain(now + 10 * SECOND))
         return now
+
+    @staticmethod
+    def _is_stuck(process: Process) -> bool:
+        return process.ended != "stopped"
 
     def _no_stranger(self, process: Process, now: int) -> None:
         """What rests at the venue is known to the gateway."""
