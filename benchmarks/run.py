@@ -40,6 +40,7 @@ FAMILIES = {  # the modules row_*.py, in the order they are measured
     "memory": "peak memory, in memory and streaming",
     "start": "whole processes, warm and cold",
     "threads": "a sweep on two threads",
+    "live": "market data and orders, against ccxt",
 }
 PARTS = ("rates", "ratios", "costs", "targets", "spread", "notes")
 

@@ -6,6 +6,8 @@ ccxt's classes differ by venue, so the one wanted is subclassed when it is loade
                                     every append to a cache is told at once, before the cache merges it
     `handle_message`                an exception in a message handler ends ccxt's receive loop in silence: it is
                                     caught and told; so are messages that ccxt ignores or hangs on
+    draining aiohttp's queue        with aiohttp 3.14 the queue then thinks itself ever fuller and, after some thousand
+                                    messages, reads no more, in silence: the queue is left alone
     `sign`, `fetch`, `handle_errors`  whether a request left, what status came, whether it was the venue that refused
     throttling, retries             off: the gateway budgets, and an order must never be sent twice
 """
@@ -16,6 +18,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -124,16 +127,22 @@ def _tapped(base: Any, taps: Taps) -> Any:
             return self.__dict__.get("_orders")
 
         @orders.setter
-        def orders(self, cache: Any) -> None:
-            self.__dict__["_orders"] = _told(cache, taps.order)
+        def orders(self, kept: Any) -> None:
+            self.__dict__["_orders"] = _told(kept, taps.order)
 
         @property
         def myTrades(self) -> Any:  # noqa: N802
             return self.__dict__.get("_my_trades")
 
         @myTrades.setter
-        def myTrades(self, cache: Any) -> None:  # noqa: N802
-            self.__dict__["_my_trades"] = _told(cache, taps.trade)
+        def myTrades(self, kept: Any) -> None:  # noqa: N802
+            self.__dict__["_my_trades"] = _told(kept, taps.trade)
+
+        def client(self, url: Any) -> Any:
+            venue: Any = super()
+            made: Any = venue.client(url)
+            made.__class__ = _left_alone(made.__class__)
+            return made
 
         def handle_message(self, client: Any, message: Any) -> Any:
             venue: Any = super()
@@ -198,19 +207,25 @@ def _tapped(base: Any, taps: Taps) -> Any:
     return Tapped
 
 
-def _told(cache: Any, tap: Callable[[Any], None]) -> Any:
+@cache
+def _left_alone(kind: Any) -> Any:
+    """A class of connections that never takes messages out of aiohttp's queue itself."""
+    return kind if kind.__dict__.get("buffer", True) is None else type(kind.__name__, (kind,), {"buffer": None})
+
+
+def _told(kept: Any, tap: Callable[[Any], None]) -> Any:
     """The cache ccxt made, telling of every append before it takes it."""
-    if cache is None or not hasattr(cache, "append"):
-        return cache
-    append = cache.append
+    if kept is None or not hasattr(kept, "append"):
+        return kept
+    append = kept.append
 
     def tell_and_append(item: Any) -> None:
         tap(item)
         append(item)
 
     with contextlib.suppress(AttributeError):
-        cache.append = tell_and_append
-    return cache
+        kept.append = tell_and_append
+    return kept
 
 
 def _event_kind(message: Any) -> str:

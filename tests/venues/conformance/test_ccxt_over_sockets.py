@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 
 pytest.importorskip("ccxt")
 
+from aiohttp import web
 from conformance_bench import INSTRUMENTS, MID, Bench
 from conformance_rigs import SocketRig, ccxt_key, ccxt_over_sockets, ccxt_settings, up
 
@@ -26,7 +28,9 @@ from quotewright.gateway.port import (
     StreamUp,
     TradeReport,
 )
+from quotewright.venues.ccxt_exchange import Taps, make_exchange
 from quotewright.venues.ccxt_learn import learn_ccxt
+from quotewright.venues.ccxt_settings import CcxtSettings
 
 
 @pytest.fixture
@@ -104,6 +108,52 @@ def test_what_a_session_needs_is_learned_before_it_starts() -> None:
             learn("BTCUSDT", at="http://127.0.0.1:1")
     finally:
         rig.close()
+
+
+def test_a_torrent_does_not_stop_the_reading_for_good() -> None:
+    """ccxt drains aiohttp's queue behind its back, which with aiohttp 3.14 ends in a queue that never reads again."""
+    messages, burst, text = 6_000, 30, b'{"e":"nothing","x":"%s"}' % (b"." * 1000)
+
+    async def serve(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        for _ in range(messages // burst):
+            for _ in range(burst):
+                await socket.send_str(text.decode())
+            await asyncio.sleep(0)
+        await socket.receive()
+        return socket
+
+    async def go() -> int:
+        app = web.Application()
+        app.router.add_get("/ws", serve)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"ws://127.0.0.1:{runner.addresses[0][1]}/ws"
+        exchange = make_exchange(CcxtSettings(exchange="binance"), None, Taps(*(lambda *_: None,) * 5), exact=False)
+        exchange.open()
+        client = exchange.client(url)
+        assert exchange.client(url) is client
+        heard = 0
+
+        def count(*_: object) -> None:
+            nonlocal heard
+            heard += 1
+            if heard % 7 == 0:
+                time.sleep(0.0005)  # so that the queue fills
+
+        client.on_message_callback = count
+        await client.connect(exchange.session)
+        for _ in range(1500):
+            await asyncio.sleep(0.01)
+            if heard == messages:
+                break
+        await exchange.close()
+        await runner.cleanup()
+        return heard
+
+    assert asyncio.run(go()) == messages
 
 
 def test_orders_in_flight_when_it_is_stopped_are_in_doubt(ours: Bench) -> None:
