@@ -291,6 +291,26 @@ def test_a_contradiction_is_settled_only_by_an_answer_to_a_new_question() -> Non
     assert kinds(side) == ["ACCEPTED", "CANCELED"]
 
 
+def test_a_contradiction_that_lasts_is_asked_about_less_and_less_and_left_to_a_person() -> None:
+    side = started()
+    number = side.place(0, BID, 1000, 10)
+    side.step(SECOND)
+    order = side.venue.open()[0]
+    trade = TradeReport(side.names[number], order.venue_id, 999, 0, BID, 1000, 4, True, 0, "", 5, Source.STREAM)
+    tell(side, trade)  # of which the venue then knows nothing
+    side.venue.take_off(order)
+    side.step(60 * SECOND)
+    assert "unknown" in side.gateway.holds
+    assert side.gateway.exposure(0) == (6, 0)
+    assert 5 < side.venue.calls.count("query_order") < 25
+    assert sorted(note.name for note in side.notes) == ["balances", "contradiction", "unknown"]
+    side.gateway.abandon(side.names[number], side.venue.now)
+    side.take()
+    assert "unknown" not in side.gateway.holds
+    assert kinds(side)[-1] == "CANCELED"
+    assert not side.orders
+
+
 def test_no_number_is_placed_twice_and_no_order_cancelled_that_is_gone() -> None:
     side = started(keep_ended=SECOND)
     number = side.place(0, BID, 1000, 10)

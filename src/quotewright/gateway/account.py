@@ -202,15 +202,24 @@ class Account:
 
     def _contradict(self, order: Order, what: str, now: int) -> None:
         """The venue contradicts itself: the order is in doubt until it answers a question asked from now on."""
-        text = f"{order.state.name} and then {what}"
-        self._note(now, "contradiction", "pause", text, order.client_id, order.instrument)
+        wait = 0
+        if order.contradicted:  # it goes on: ask less and less often
+            order.query_tries += 1
+            wait = self._backoff(order.query_tries)
+        else:
+            text = f"{order.state.name} and then {what}"
+            self._note(now, "contradiction", "pause", text, order.client_id, order.instrument)
+            self._errands.add(ROUND, "", -1, now)
         order.contradicted = True
         order.time = 0
         order.filled = order.booked
         order.cancel_ref = 0
         self._enter_doubt(order, now)
-        self._errands.add(QUERY, order.client_id, order.instrument, now)
-        self._errands.add(ROUND, "", -1, now)
+        self._errands.add(QUERY, order.client_id, order.instrument, now + wait)
+
+    def _backoff(self, tries: int) -> int:
+        """How long to wait before something is tried once more."""
+        return min(self.settings.retry_first << min(max(tries - 1, 0), 20), self.settings.retry_most)
 
     def _doubt(self, order: Order, now: int, wait: int) -> None:
         """What became of an order is not known; it is asked for after `wait`, unless the stream settles it before."""

@@ -157,11 +157,12 @@ class Gateway(Reconciling):
         self._work(self._begin_round, now)
 
     def abandon(self, client_id: str, now: int) -> None:
-        """A person says that an order in doubt never reached the venue; ignored if it is not in doubt."""
+        """A person says that an order in doubt rests nowhere and has no more fills; ignored if it is not in doubt."""
         order = self._orders.get(client_id)
         if order is not None and order.state is State.UNKNOWN:
-            self._note(now, "abandoned", "note", "taken for never arrived, by a person's word", client_id)
-            self._end(order, Event.REJECTED, Reject.UNKNOWN_ORDER, now)
+            self._note(now, "abandoned", "note", "taken for ended, by a person's word", client_id, order.instrument)
+            order.filled = order.booked
+            self._end(order, Event.CANCELED if order.booked else Event.REJECTED, Reject.UNKNOWN_ORDER, now)
         self._work(None, now)
 
     # the work

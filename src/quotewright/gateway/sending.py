@@ -207,9 +207,6 @@ class Sending(Account):
         due = now + self._backoff(errand.tries)
         self._errands.move(errand, max(due, self.budget.blocked_until))
 
-    def _backoff(self, tries: int) -> int:
-        return min(self.settings.retry_first << min(max(tries - 1, 0), 20), self.settings.retry_most)
-
     # what comes back without being an answer
 
     def _on_failure(self, failure: Failure, now: int) -> None:
