@@ -31,35 +31,35 @@ def explained(legs: Sequence[LegGap], own: VenueOptions, best: VenueOptions, *, 
     return said
 
 
+_COUNTED = (
+    ("REJECTED", "orders rejected"),
+    ("DENIED", "orders not let out, or known to have had no effect"),
+    ("UNKNOWN", "times that an order was in doubt"),
+    ("REFUSED", "refusals by risk"),
+    ("HALT", "halts by the loss limit"),
+)
+
+
 def _reasons(leg: LegGap) -> list[str]:
     session, replay = leg.came_to["session"], leg.came_to["replay"]
     found: list[str] = []
     if leg.only_live_lots:
-        found.append(f"{leg.only_live_lots:,} of {leg.lots_live:,} lots filled that the replay does not fill in time.")
+        found.append(f"{leg.only_live_lots:,} of the session's {leg.lots_live:,} lots have no counterpart.")
     if leg.only_replay_lots:
-        found.append(
-            f"the replay fills {leg.only_replay_lots:,} of its {leg.lots_replay:,} lots without a counterpart."
-        )
+        found.append(f"{leg.only_replay_lots:,} of the replay's {leg.lots_replay:,} lots have no counterpart.")
     if leg.apart_ms:
         found.append(f"matched fills are {leg.apart_ms:,.3f} ms apart (median): latency or place in the queue.")
     if leg.slippage_ticks:
         side = "better" if leg.slippage_ticks > 0 else "worse"
         found.append(f"the session's price was {abs(leg.slippage_ticks):.3f} ticks {side} on matched lots.")
-    for kind, what in (
-        ("REJECTED", "orders were rejected"),
-        ("DENIED", "orders were not let out, or had no effect"),
-        ("UNKNOWN", "times an order was in doubt"),
-        ("REFUSED", "refusals by risk"),
-        ("HALT", "halts by the loss limit"),
-    ):
+    for kind, what in _COUNTED:
         if session[kind] != replay[kind]:
-            found.append(f"{session[kind]:,} {what}, in the replay {replay[kind]:,}.")
+            found.append(f"{what}: {session[kind]:,}, in the replay {replay[kind]:,}.")
     if session["ADOPTED"]:
-        found.append(f"{session['ADOPTED']} orders of an earlier session, which the replay does not have.")
-    if leg.profit["fees"]["difference"].strip("-0."):
-        found.append(
-            f"fees differ by {leg.profit['fees']['difference']} {leg.settle}: what was charged, against the rates."
-        )
+        found.append(f"orders of an earlier session, which the replay does not have: {session['ADOPTED']}.")
+    fees = leg.profit["fees"]["difference"]
+    if fees.strip("-0."):
+        found.append(f"fees differ by {fees} {leg.settle}: what was charged, against the stored rates.")
     return found
 
 
