@@ -78,7 +78,7 @@ def test_demo_trades_over_sockets_and_its_session_repeats(demo: Path, cli: Any, 
     assert [agent["name"] for agent in result["agents"]] == ["ladder", "symmetric"]
     (leg,) = result["agents"][0]["instruments"]
     assert leg["fills"] > 0
-    assert Decimal(leg["position"]) == 0
+    assert abs(Decimal(leg["position"])) < Decimal("0.001")  # flat but for what a fee in the base asset left
     repeated = cli("replay", "--journal", folder, "--out", tmp_path / "again", "--json").json()
     assert repeated["same"]
     assert repeated["commands"] > 20

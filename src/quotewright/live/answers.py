@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from quotewright.domain.instrument import ASSET_ATOM, Instrument
 from quotewright.domain.journal import FEE_ELSEWHERE, FEE_IN_BASE, FEE_TOLD, Record
-from quotewright.gateway.gateway import Answer
+from quotewright.gateway.messages import Answer
 from quotewright.live.step import Response
 
 

@@ -17,7 +17,8 @@ from quotewright.gateway.port import VenuePort
 from quotewright.gateway.settings import GatewaySettings
 from quotewright.live.answers import Translator
 from quotewright.live.carry import Carry, LegCarry, OrderCarry, StartFrame
-from quotewright.live.latency import LatencyBudget
+from quotewright.live.cross_venue import CrossVenue
+from quotewright.live.latency import LatencyBook, LatencyBudget
 from quotewright.live.session import Link, Session
 from quotewright.live.settings import Mode, SessionSettings, VenueSettings
 from quotewright.live.step import Response, Step
@@ -54,6 +55,8 @@ def assemble(
     spare_legs: int = 8,
     make_gateway: GatewayMaker = Gateway,
     latency: LatencyBudget | None = None,
+    latencies: LatencyBook | None = None,
+    read_clock: Callable[[], int] | None = None,
     in_flight: int = 4096,
 ) -> Session:
     """A session ready for its first market update; its first frame is in the log, and gateways have what they missed.
@@ -112,6 +115,9 @@ def assemble(
         noted=noted or _to_log(log),
         early=[adoption(order) for order in orders],
         latency=latency,
+        latencies=latencies,
+        read_clock=read_clock,
+        cross=CrossVenue([market.instrument for market in markets], settings.apart_bp),
         number=session_number,
         carried=legs,
     )

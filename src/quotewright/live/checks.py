@@ -271,3 +271,10 @@ class _Refused(Exception):
 
 def _some(balance: _Balance) -> bool:
     return bool(balance.free.strip("0.") or balance.locked.strip("0."))
+
+
+async def check_key(venue: VenueSettings, key: Key | None) -> None:
+    """A key that can move funds away is refused, as is one that the venue does not know."""
+    for check in await VenueChecks(venue, key).run(key_alone=True):
+        if not check["ok"]:
+            raise InputError("keys", venue.keys, f"{check['name']}: {check['detail']}")

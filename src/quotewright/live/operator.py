@@ -1,14 +1,15 @@
 """What an operator may ask of a running session, checked and turned into journaled inputs.
 
-    {"do": "pause"}  {"do": "resume"}  {"do": "cancel"}  {"do": "flatten"}       agents: optional list of names (pause, resume)
+    {"do": "pause"}  {"do": "resume"}      of all agents, or of those in a list "agents"
+    {"do": "cancel"}  {"do": "flatten"}
     {"do": "accept-balances"}      what the venue says the accounts hold is right: a deposit, a withdrawal
     {"do": "param", "agent": NAME, "name": PARAM, "value": NUMBER}
-    {"do": "order", "agent": NAME, "instrument": VENUE:SYMBOL, "side": "buy", "price": "1.5", "qty": "2", "type": "limit"}
+    {"do": "order", "agent": NAME, "instrument": VENUE:SYMBOL, "side": "buy", "price": "1.5", "qty": "2"}
     {"do": "trade", "agent": NAME, "instrument": …, "side": …, "price": …, "qty": …, "fee": "0"}    done elsewhere
     {"do": "agent", "settings": {one [[agent]] table}}
 
-An order's type is limit, post-only or ioc. A manual order passes the same risk gate as a quote.
-"""  # noqa: E501
+An order's "type" is limit (the default), post-only or ioc. A manual order passes the same risk gate as a quote.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ class Operator:
         do = word.get("do")
         known = {
             "pause": self._pause, "resume": self._resume, "cancel": self._stop, "flatten": self._stop,
-            "param": self._param, "accept-balances": self._accept, "order": self._order, "trade": self._trade, "agent": self._agent,
+            "param": self._param, "order": self._order, "trade": self._trade, "agent": self._agent,
+            "accept-balances": self._accept,
         }  # fmt: skip
         if do not in known:
             raise InputError("do", do, f"must be one of {', '.join(known)}")

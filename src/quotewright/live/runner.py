@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,27 +21,27 @@ from quotewright.gateway.port import Fact, VenuePort
 from quotewright.gateway.settings import GatewaySettings, check_needs
 from quotewright.live.assemble import Place, assemble, worlds_of
 from quotewright.live.carry import read_carry
-from quotewright.live.checks import VenueChecks
+from quotewright.live.checks import check_key
 from quotewright.live.control_folder import ControlFolder
+from quotewright.live.guarded import Guarded
 from quotewright.live.latency import LatencyBook, LatencyBudget, Stage
 from quotewright.live.opening import binance_settings, learn_binance, read_key
 from quotewright.live.operator import Operator
 from quotewright.live.session import Session
 from quotewright.live.settings import Mode, SessionSettings, VenueSettings
 from quotewright.live.stops import Stop
-from quotewright.live.structured_log import StructuredLog
+from quotewright.live.structured_log import Redactor, StructuredLog
+from quotewright.live.warming import warm_feed
 from quotewright.live.watchdog import Watchdog
 from quotewright.sessions.wiring import Market
 from quotewright.storage.session_log import NOTE, SessionLog
 from quotewright.venues.binance import BinanceSpot
-from quotewright.venues.signing import Key
 from quotewright.venues.sockets import SocketWire, SteadyClock
 
 LOG_FOLDER = "log"
 NEEDS = ("post_only", "query_by_client_id", "user_stream")
 _LOOK_AROUND = 0.1  # s between looks at the control folder and the watchdog
 _READY_PATIENCE = 60.0
-_STAGES = {"decoded": Stage.DECODE, "sent": Stage.SEND, "acknowledged": Stage.ACKNOWLEDGE}
 
 
 @dataclass
@@ -93,7 +93,8 @@ class Runner:
         self._said = said
         self._began = began
         self._clock = SteadyClock()
-        self._diary = StructuredLog(out / "session.jsonl", clock=self._clock)
+        self._redactor = Redactor()
+        self._diary = StructuredLog(out / "session.jsonl", redactor=self._redactor, clock=self._clock)
         self._adapters: list[Any] = []
         self._wires: list[SocketWire] = []
         self._handle: asyncio.TimerHandle | None = None
@@ -126,10 +127,14 @@ class Runner:
                 told=self._told,
                 noted=partial(self._noted, log),
                 latency=budget,
+                latencies=self.latencies,
+                read_clock=self._clock,
             )
             self.session = session
             self._told("the engine")
             session.step.warm()
+            if self._wires:
+                warm_feed(self.markets[0].instrument)
             agents = worlds_of(self.settings, self.mode)
             legs = [(leg.agent, leg.instrument) for leg in session.carried]
             self.operator = Operator(session, self.settings, self.mode, agents, self.markets, legs)
@@ -146,6 +151,8 @@ class Runner:
         if needs_key and not venue.keys:
             raise InputError(f"venue {venue.name}: keys", "", "is missing: orders need the account's key file")
         key = read_key(Path(venue.keys)) if venue.keys and self.mode != "paper" else None
+        if key is not None:
+            self._redactor.hide(key.name)
         if venue.adapter != "binance":
             from quotewright.live.opening_ccxt import open_ccxt
 
@@ -156,7 +163,7 @@ class Runner:
             self._said(f"{venue.name}: instruments and prices from {venue.url}")
             markets = await learn_binance(venue, key, self._said)
             if needs_key:
-                await _check_key(venue, key)
+                await check_key(venue, key)
             wire = SocketWire(self._clock, ca_file=Path(venue.ca_file) if venue.ca_file else None)
             adapter = BinanceSpot(
                 wire,
@@ -169,7 +176,7 @@ class Runner:
                 timing=partial(self._timed, number),
                 read_clock=self._clock,
             )
-            wire.listener = _Guarded(adapter, self._guard, self._arm)
+            wire.listener = Guarded(adapter, self._guard, self._arm)
             self._wires.append(wire)
         self._adapters.append(adapter)
         if not needs_key:
@@ -291,7 +298,8 @@ class Runner:
         self.notes = [*self.notes[-49:], note]
 
     def _timed(self, number: int, kind: str, ns: int) -> None:
-        self.latencies.record(number, _STAGES[kind], ns)
+        if kind == "acknowledged":
+            self.latencies.record(number, Stage.ACKNOWLEDGE, ns)
 
     # Time
 
@@ -360,39 +368,3 @@ class Runner:
             stop is not None and stop.done,
             left,
         )
-
-
-async def _check_key(venue: VenueSettings, key: Key | None) -> None:
-    """A key that can move funds away is refused, as is one that the venue does not know."""
-    for check in await VenueChecks(venue, key).run(key_alone=True):
-        if not check["ok"]:
-            raise InputError("keys", venue.keys, f"{check['name']}: {check['detail']}")
-
-
-class _Guarded:
-    """Between wire and adapter: after each input the timer is armed, and an adapter's error ends the session."""
-
-    def __init__(self, adapter: BinanceSpot, guard: Callable[..., None], after: Callable[[], None]) -> None:
-        self._adapter = adapter
-        self._guard = guard
-        self._after = after
-
-    def on_open(self, name: str, now: int) -> None:
-        self._guard(self._adapter.on_open, name, now)
-        self._after()
-
-    def on_text(self, name: str, text: bytes, now: int) -> None:
-        self._guard(self._adapter.on_text, name, text, now)
-        self._after()
-
-    def on_close(self, name: str, why: str, now: int) -> None:
-        self._guard(self._adapter.on_close, name, why, now)
-        self._after()
-
-    def on_reply(self, ref: int, status: int, headers: Mapping[str, str], body: bytes, now: int) -> None:
-        self._guard(self._adapter.on_reply, ref, status, headers, body, now)
-        self._after()
-
-    def on_failure(self, ref: int, left: bool, why: str, now: int) -> None:
-        self._guard(self._adapter.on_failure, ref, left, why, now)
-        self._after()

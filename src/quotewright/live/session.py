@@ -19,7 +19,8 @@ from quotewright.gateway.messages import Command, Note
 from quotewright.gateway.port import Alarm, Cleared, Fact
 from quotewright.live.answers import Translator
 from quotewright.live.carry import LegCarry
-from quotewright.live.latency import LatencyBudget
+from quotewright.live.cross_venue import CrossVenue
+from quotewright.live.latency import LatencyBook, LatencyBudget, Stage
 from quotewright.live.step import Departure, Response, Step
 from quotewright.live.stops import Stop
 from quotewright.storage.session_log import NOTE
@@ -55,6 +56,9 @@ class Session:
         noted: Callable[[Note], None],
         early: Sequence[Response] = (),
         latency: LatencyBudget | None = None,
+        latencies: LatencyBook | None = None,
+        read_clock: Callable[[], int] | None = None,
+        cross: CrossVenue | None = None,
         number: int = 0,
         carried: Sequence[LegCarry] = (),
     ) -> None:
@@ -67,6 +71,9 @@ class Session:
         self.translator = translator
         self.noted = noted
         self.latency = latency
+        self.latencies = latencies
+        self.read_clock = read_clock  # to measure by; what is measured decides nothing but the latency budget
+        self.cross = cross if cross is not None and cross.watches else None
         self.now = 0
         self.stop: Stop | None = None
         self._early: list[Response] = list(early)  # what must wait for the first market update
@@ -82,7 +89,12 @@ class Session:
         if first:
             events["instrument"] += first
         began = self.step.started
-        self._send(self.step.rows(events, now), now)
+        if self.read_clock is None:
+            self._send(self.step.rows(events, now), now)
+        else:
+            self._send_timed(link, events, now, self.read_clock)
+        if self.cross is not None:
+            self._compare(int(events["instrument"][0]), now)
         if not began and self.step.started:
             waiting, self._early = self._early, []
             self._send(self._take(waiting, now), now)
@@ -115,7 +127,7 @@ class Session:
                 due = min(due, link.gateway.next_due())
         if self.stop is not None and not self.stop.done:
             due = min(due, self.stop.next_due())
-        return due
+        return due if self.latency is None else min(due, self.latency.next_due())
 
     def answer(self, given: Sequence[Response], now: int) -> None:
         """Hand answers or an operator's words to the step, and send what follows."""
@@ -164,6 +176,42 @@ class Session:
         self._settle(now)
 
     # Inside
+
+    def _send_timed(self, link: int, events: EventArray, now: int, read_clock: Callable[[], int]) -> None:
+        """As without a clock, and note how long each part took; `now` is when the message was read."""
+        decoded = read_clock()
+        departures = self.step.rows(events, now)
+        stepped = read_clock()
+        self._send(departures, now)
+        if self.latencies is None:
+            return
+        self.latencies.record(link, Stage.DECODE, decoded - now)
+        self.latencies.record(link, Stage.STEP, stepped - decoded)
+        if departures:
+            sent = read_clock()
+            self.latencies.record(link, Stage.SEND, sent - stepped)
+            self.latencies.record(link, Stage.RESPOND, sent - now)
+            if self.latency is not None:
+                self.latency.record(sent - now, now)
+
+    def _compare(self, instrument: int, now: int) -> None:
+        """Hold quotes where this venue's price is not that of the others."""
+        cross = self.cross
+        assert cross is not None
+        touch = self.step.wired.state.touches[instrument]
+        mid2 = int(touch["bid"]) + int(touch["ask"]) if touch["valid"] and 0 < touch["bid"] < touch["ask"] else 0
+        if not cross.take(instrument, mid2, now):
+            return
+        for number, link in enumerate(self.links):
+            for local in range(link.count):
+                name = "other-venues"
+                fact = (
+                    Alarm(name, "the price is far from that at the other venues", "pause", local)
+                    if link.first + local in cross.suspects
+                    else Cleared(name, local)
+                )
+                if isinstance(fact, Alarm) == ((name, link.first + local) not in link.alarms):
+                    self._alarm(self.links[number], fact, now)
 
     def _switch(self, legs: Sequence[int], who: Hold, kind: Record, now: int) -> None:
         paused = kind == Record.PAUSED
@@ -255,6 +303,8 @@ class Session:
             if link.gateway.holds != link.holds:
                 link.holds = set(link.gateway.holds)
                 self._judge(number, link, link.gateway, now)
+        if self.latency is not None and self.latency.broken:
+            self.latency.on_time(now)
         if self.latency is not None and self.latency.broken != self._slow:
             self._slow = self.latency.broken
             switch = self.hold if self._slow else self.release

@@ -16,7 +16,7 @@ from quotewright.sessions.venue_options import VenueOptions
 MODES = ("paper", "shadow", "live")
 STOPS = ("cancel", "flatten")
 _SESSION = ("stop", "mark_interval", "seed", "shadow", "latency_budget", "stop_patience", "queue_model",
-            "entry_latency", "response_latency")  # fmt: skip
+            "entry_latency", "response_latency", "apart_bp")  # fmt: skip
 _VENUE = ("name", "adapter", "url", "keys", "desk", "instruments", "foreign", "ca_file")
 FOREIGN = ("adopt", "cancel", "refuse")
 
@@ -54,6 +54,7 @@ class SessionSettings:
     shadow: tuple[str, ...] = ()  # agents that are simulated beside the others in a live session
     latency_budget: int = 0  # from the wire in to the wire out; 0: none
     stop_patience: int = 60 * 10**9
+    apart_bp: int = 100  # a venue's mid so far from the same market's at the others is not quoted on
     simulated: VenueOptions = field(default_factory=VenueOptions)
 
     def to_dict(self) -> dict[str, Any]:
@@ -111,11 +112,12 @@ def session_from_dict(content: Mapping[str, Any], folder: Path = Path()) -> Sess
         shadow,
         _duration(table, "latency_budget", 0),
         _duration(table, "stop_patience", 60 * 10**9),
-        VenueOptions(
+        simulated=VenueOptions(
             queue_model=str(table.get("queue_model", default.queue_model)),
             entry_latency_ns=_duration(table, "entry_latency", default.entry_latency_ns),
             response_latency_ns=_duration(table, "response_latency", default.response_latency_ns),
         ),
+        apart_bp=_whole(table, "apart_bp", 100),
     )
 
 
@@ -174,8 +176,8 @@ def _duration(table: Mapping[str, Any], key: str, default: int, *, least: int = 
     return found
 
 
-def _whole(table: Mapping[str, Any], key: str) -> int:
-    value = table.get(key, 0)
+def _whole(table: Mapping[str, Any], key: str, default: int = 0) -> int:
+    value = table.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise InputError(f"session.{key}", value, "must be a whole number, 0 or more")
     return value
