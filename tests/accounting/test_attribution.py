@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from quotewright.accounting.statistics import leg_statistics
 from quotewright.accounting.summary import summary
 from quotewright.domain.errors import DataError
 from quotewright.domain.instrument import Instrument
-from quotewright.domain.journal import JOURNAL, Record
+from quotewright.domain.journal import FEE_ELSEWHERE, FEE_TOLD, JOURNAL, Record
 
 # (what, side, lots, mid move in half ticks, price offset from the mid in ticks, taker)
 ACTION = st.tuples(
@@ -247,3 +248,57 @@ def test_every_point_of_the_path_is_the_attribution_of_the_run_so_far() -> None:
     for row, total in zip(path.rows, path.total, strict=True):
         keeper.cash, keeper.position = int(row["cash"]) * INVERSE.money_unit, int(row["position"])
         assert total * INVERSE.money_unit == keeper.equity(int(row["mid2"]))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_a_session_is_given_and_trades_elsewhere(seed: int) -> None:
+    """Cash and coins brought in are no profit, booked trades are, and fees in a third asset are in nothing."""
+    rng = random.Random(seed)
+    run = RunBuilder([SPOT], [agent("one", [0])])
+    keeper = run.keeper(0, 0)
+    keeper.cash, keeper.position = Fraction(-7), rng.randrange(-(10**9), 10**9)
+    run.state(Record.RUN_START, T0, 0, 0, 0)  # it began with something, before it had seen a price
+    mid2 = first = 12_000_000
+    brought, edges, paid = Fraction(0), Fraction(0), Fraction(0)
+
+    def worth(atoms: int, half_ticks: int) -> Fraction:
+        return Fraction(atoms, keeper.atoms_per_lot) * keeper.lot * keeper.tick * Fraction(half_ticks, 2)
+
+    opening = keeper.cash + worth(keeper.position, first)
+    for n in range(1, 40):
+        mid2 += 0 if n == 1 else rng.randrange(-2_000, 2_001)
+        atoms, price, fee = (
+            rng.randrange(-(10**8), 10**8),
+            mid2 // 2 + rng.randrange(-50, 51),
+            Fraction(rng.randrange(9)),
+        )
+        done = rng.choice(("mark", "fill", "trade", "gift", "elsewhere"))
+        fields: dict[str, int] = {}
+        if done == "trade":
+            added = -worth(atoms, 2 * price) - fee
+            fields = {"price": price, "side": 1 if atoms > 0 else -1}
+            edges, paid = edges + worth(atoms, mid2) - worth(atoms, 2 * price), paid + fee
+        elif done == "gift":
+            added = fee
+            brought += worth(atoms, mid2) + fee
+        elif done == "elsewhere":
+            lots = rng.randrange(1, 1_000)
+            atoms = lots * keeper.atoms_per_lot
+            added = -worth(atoms, 2 * price)
+            edges += worth(atoms, mid2) - worth(atoms, 2 * price)
+        else:
+            run.state(Record.MARK, T0 + n, 0, 0, mid2)
+            continue
+        keeper.cash, keeper.position = keeper.cash + added, keeper.position + atoms
+        now = {"cash": keeper.units(keeper.cash), "position": keeper.position, "mid2": mid2}
+        if done == "elsewhere":
+            run.fill_numbers += 1
+            run.add(Record.FILL, T0 + n, 0, 0, side=1, qty=lots, price=price, fee=rng.randrange(10**9),
+                    flags=FEE_TOLD | FEE_ELSEWHERE, ref=run.fill_numbers, **now)  # fmt: skip
+        else:
+            run.add(Record.ADJUSTED, T0 + n, 0, 0, qty=atoms, fee=keeper.units(added), **fields, **now)
+    run.state(Record.RUN_END, T0 + 50, 0, 0, mid2)
+    result = attribute_leg(leg_of(run))
+    assert result.total * SPOT.money_unit == keeper.cash + worth(keeper.position, mid2) - opening - brought
+    assert result.spread * SPOT.money_unit == edges
+    assert result.fees * SPOT.money_unit == -paid
