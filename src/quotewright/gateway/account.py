@@ -48,6 +48,7 @@ class Account:
         self._ownerless: dict[tuple[int, int], list[TradeReport]] = {}  # by instrument and the venue's order number
         self._unbooked: dict[str, Order] = {}  # ended, with fills to come
         self._ended: dict[str, Order] = {}  # over, the oldest first
+        self._going: dict[str, tuple[int, Order]] = {}  # sent a cancel, and when the first: the oldest first
         self._used_up: dict[int, int] = {}  # by leg, the highest engine's number that was forgotten
         self._changed = [0 for _ in port.instruments]  # when an order of the instrument last changed, local
         self._trades = [SeenTrades(settings.most_trades) for _ in port.instruments]
@@ -193,6 +194,7 @@ class Account:
         if state in ENDED:
             order.ended = now
             order.wish = False
+            self._going.pop(order.client_id, None)
             for kind in (CANCEL, QUERY, ESCALATE):
                 self._errands.drop(kind, order.client_id)
             self._sort(order)

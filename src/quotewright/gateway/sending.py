@@ -58,7 +58,7 @@ class Sending(Account):
             flags=command.flags,
             expected=command.qty,
         )
-        refusal = self._refusal(command.instrument, now)
+        refusal = self._refusal(command.instrument, now) or self._lingering(order, now)
         if refusal:
             order.reason = refusal
             self._tell(Record.DENIED, order)
@@ -83,6 +83,15 @@ class Sending(Account):
         keep = cancel + settle + self.budget.others(account)
         if not self.budget.fits(account, self._cost("place"), now, keep, self.settings.soft_percent):
             return Refusal.BUDGET
+        return 0
+
+    def _lingering(self, order: Order, now: int) -> int:
+        """Why no order may take the place of another: that one has not gone, and the next would pile up on it."""
+        for since, going in self._going.values():
+            if now - since <= self.settings.cancel_patience:
+                return 0
+            if (going.leg, going.instrument, going.side) == (order.leg, order.instrument, order.side):
+                return Refusal.HELD
         return 0
 
     def _place_failed(self, order: Order, failure: Failure, now: int) -> None:
@@ -137,6 +146,7 @@ class Sending(Account):
             return
         self._errands.drop(CANCEL, order.client_id)
         if self._move(order, Event.CANCEL, now):
+            self._going.setdefault(order.client_id, (now, order))
             order.cancel_tries += 1
             order.cancel_ref = self._ask(Asked("cancel", now, order), now)
             self.port.cancel(order.cancel_ref, order.instrument, order.client_id, now)
@@ -146,6 +156,7 @@ class Sending(Account):
         for order in orders:
             self._errands.drop(CANCEL, order.client_id)
             if self._move(order, Event.CANCEL, now):
+                self._going.setdefault(order.client_id, (now, order))
                 order.cancel_tries += 1
                 order.cancel_ref = ref
         self.port.cancel_all(ref, instrument, now)

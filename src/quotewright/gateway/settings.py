@@ -27,6 +27,7 @@ class GatewaySettings(msgspec.Struct, frozen=True):
     soft_percent: int = 80  # of a limit: orders are placed only while less is used
     cancel_attempts: int = 2  # cancels of each open order that the reserve must suffice for
     cancel_all_from: int = 4  # cancels due at once in an instrument from which cancel-all is used
+    cancel_patience: int = 500 * MS  # a cancel without effect for longer keeps its agent from placing on that side
     stream_patience: int = 250 * MS  # what the stream gets to settle a doubt before a query is sent
     fills_grace: int = 500 * MS  # what trades get to follow a report that tells of them
     answer_timeout: int = 10 * SECOND  # an adapter that has not answered by then is in doubt

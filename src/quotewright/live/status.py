@@ -50,6 +50,7 @@ def leg_status(session: Session, markets: list[Market], legs: list[tuple[str, st
         "orders": int(mine["orders_sent"]),
         "pnl": instrument.money(equity),
         "fees": instrument.money(int(mine["fees"])),
+        "base_fees": instrument.position(int(mine["base_fees"])),  # paid in what was bought
         "settle": instrument.settle,
         "halted": bool(mine["halted"]),
         "held_by": [each.name.lower() for each in Hold if held & each],
