@@ -25,8 +25,8 @@ Which fields a kind fills (unused fields are 0; `seq`, `ts`, `agent`, `instrumen
     PAUSED, RESUMED reason = who asked (Hold)
     FLATTEN         price = ticks beyond the touch that the takes may go
     MANUAL          order asked for by the operator: side, price, qty, flags (order flags)
-    ADJUSTED        fee = money added to cash, qty = atoms added to the position, price = of the trade it stands for, or 0,
-                    side, cash, position, mid2 (operator's word)
+    ADJUSTED        fee = money added to cash, qty = atoms added to the position, side, price = of the trade it stands
+                    for, or 0, cash, position, mid2 (operator's word)
     ACTIVATED       an agent that begins in mid-session: qty = its decision function, cash, position
     FUNDING         qty = rate (1e-8), price = mark in ticks, fee = money paid, cash, position, mid2
     BOOK_INVALID    exch_ts

@@ -14,7 +14,7 @@ VIEW = np.dtype(
         ("start", "i8"),  # local time of the session's first event, ns
         ("bid", "i8"),  # best bid, ticks; 0 when the side is empty
         ("ask", "i8"),  # best ask, ticks; 0 when the side is empty
-        ("bid_qty", "i8"),  # lots at the best bid
+        ("bid_qty", "i8"),  # lots at the best bid; in a live session without our own
         ("ask_qty", "i8"),  # lots at the best ask
         ("last_price", "i8"),  # last trade, ticks; 0 before the first
         ("last_qty", "i8"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from quotewright.domain.events import ASK, BID
 from quotewright.domain.instrument import INVERSE
 from quotewright.domain.journal import Record, Refusal
 from quotewright.domain.kernel import subkernel
@@ -17,6 +18,7 @@ from quotewright.features.binding import LAY_OUT, call_features
 from quotewright.features.slots import SLOTS
 from quotewright.market.book import usable
 from quotewright.orders.diff import CANCEL_ORDER, PLACE_ORDER, diff_quotes
+from quotewright.orders.states import NONE, OPEN
 
 DECISION = int(Record.DECISION)
 FEATURE_COUNT = len(SLOTS)
@@ -37,6 +39,9 @@ def _view_market(state: Any, which: int) -> None:
     view.ask = touch.ask
     view.bid_qty = touch.bid_qty
     view.ask_qty = touch.ask_qty
+    if engine.in_feed:
+        view.bid_qty = max(0, touch.bid_qty - _ours_at(state, which, BID, touch.bid))
+        view.ask_qty = max(0, touch.ask_qty - _ours_at(state, which, ASK, touch.ask))
     view.last_price = touch.last_price
     view.last_qty = touch.last_qty
     view.last_side = touch.last_side
@@ -45,6 +50,23 @@ def _view_market(state: Any, which: int) -> None:
     view.tick = instrument.tick
     view.lot = instrument.lot
     view.lot_value = instrument.contract_lot if instrument.kind == INVERSE else instrument.contract_lot * view.mid
+
+
+@subkernel
+def _ours_at(state: Any, which: int, side: int, price: int) -> int:
+    """Lots of ours that the feed shows at a price: a strategy must not take its own size for someone else's."""
+    ours = 0
+    for leg in range(len(state.legs)):
+        mine = state.legs[leg]
+        if mine.instrument != which or mine.in_feed == 0:
+            continue
+        slot = mine.first_order
+        while slot != NONE:
+            order = state.orders[slot]
+            if order.side == side and order.price == price and order.state == OPEN:
+                ours += order.leaves
+            slot = order.next
+    return ours
 
 
 @subkernel

@@ -55,6 +55,7 @@ ENGINE = np.dtype(
         ("events", "i8"),  # rows applied at home
         ("markouts_out", "i8", (4,)),  # fills done, per horizon
         ("markouts_due", "i8", (4,)),  # when the next is due, per horizon; NEVER when none waits
+        ("in_feed", "i8"),  # 1: some leg's orders are in the market that the feed shows
         ("features", "i8"),  # 1: strategies read features, so that updates come home as rows
         ("due_leg", "i8"),  # a leg whose target a strategy in plain Python is to write now; -1: none
         ("waiting", "i8"),  # decisions that wait for it, in order
@@ -81,6 +82,7 @@ LEG = np.dtype(
         ("order_flags", "i8"),  # flags of every quote
         ("halted", "i8"),
         ("held", "i8"),  # who paused it: bits of domain.journal.Hold
+        ("in_feed", "i8"),  # 1: its resting orders are in the market that the feed shows
         ("unwind", "i8"),  # ticks beyond the touch that takes to a flat position may go; 0: not flattening
         ("pulled", "i8"),  # quotes are pulled because the book cannot be trusted
         ("position", "i8"),  # position atoms
@@ -201,6 +203,7 @@ def new_state(
     engine = state.engine[0]
     engine["journal_room"] = journal_rows
     engine["features"] = int(features is not None)
+    engine["in_feed"] = int(bool(len(legs)) and bool((legs["in_feed"] == 1).any()))
     engine["next_timer"] = NEVER
     engine["next_mark"] = NEVER
     engine["next_markout"] = NEVER

@@ -255,8 +255,10 @@ def _to_log(log: SessionLog) -> Callable[[Note], None]:
     return note
 
 
-def wired_again(frame: StartFrame, markets: Sequence[Market], settings: SessionSettings, in_flight: int) -> Wired:
-    """The session wired as it was at its start, for a repetition."""
+def wired_again(
+    frame: StartFrame, markets: Sequence[Market], settings: SessionSettings, in_flight: int, *, as_live: bool
+) -> Wired:
+    """The session wired as it was at its start; `as_live`: with its orders at the venues where they were."""
     names = [market.name for market in markets]
     agents = worlds_of(settings, frame.mode)  # pyright: ignore[reportArgumentType]
     pairs = [(number, index) for number, agent in enumerate(agents) for index in _traded(agent, names)]
@@ -266,5 +268,6 @@ def wired_again(frame: StartFrame, markets: Sequence[Market], settings: SessionS
     }
     return wire(
         markets, agents, settings.simulated, seed=settings.seed, mark_interval_ns=settings.mark_interval,
+        elsewhere=[venue.name for venue in settings.venues] if as_live and frame.mode == "live" else (),
         starts=starts, spare_legs=frame.spare_legs, in_flight=in_flight,
     )  # fmt: skip

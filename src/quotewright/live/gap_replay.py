@@ -29,14 +29,16 @@ _LEFT_OUT = (Record.DECISION, Record.MARKOUT)
 
 def simulate(recorded: RecordedSession, options: VenueOptions, told: Callable[[str], None] | None = None) -> Table:
     """The journal, without decisions and markouts, of the session's agents at a venue of these options."""
-    wired = wired_again(recorded.start, recorded.markets, replace(recorded.settings, simulated=options), 0)
+    wired = wired_again(
+        recorded.start, recorded.markets, replace(recorded.settings, simulated=options), 0, as_live=False
+    )
     if told is not None:
         told("the engine")
     set_one_order(wired.venue, False)
     blocks: list[Table] = [np.zeros(0, JOURNAL)]
     for stretch in recorded.stretches():
         if stretch.activation is not None:
-            settle_again(wired, recorded, stretch.activation)
+            settle_again(wired, recorded, stretch.activation, as_live=False)
         _take(wired, stretch, blocks)
     on_end(wired.state)
     blocks.append(_taken(wired))

@@ -85,7 +85,7 @@ def repeat_recorded(
 ) -> dict[str, Any]:
     """As `repeat_session`, of a session already found in its log, `rows` rows at a time."""
     out.mkdir(parents=True, exist_ok=True)
-    wired = wired_again(recorded.start, recorded.markets, recorded.settings, max(IN_FLIGHT, 4 * rows))
+    wired = wired_again(recorded.start, recorded.markets, recorded.settings, max(IN_FLIGHT, 4 * rows), as_live=True)
     if told is not None:
         told("the engine")
     commands = records = 0
@@ -111,7 +111,7 @@ class _Repetition:
     def repeat(self, stretch: Stretch) -> list[Table]:
         """Take in a stretch; returns what was journaled. Raises HaltError if that is not what was journaled before."""
         if stretch.activation is not None:
-            settle_again(self._wired, self._recorded, stretch.activation)
+            settle_again(self._wired, self._recorded, stretch.activation, as_live=True)
         known = stretch.records
         answers = self._answers(stretch)
         if len(answers) and deliver(self._wired.venue, as_records(answers), len(answers)):
@@ -180,8 +180,10 @@ class _Repetition:
         return np.concatenate([rows, given[unheard]])
 
 
-def settle_again(wired: Wired, recorded: RecordedSession, activation: Activation) -> None:
+def settle_again(wired: Wired, recorded: RecordedSession, activation: Activation, *, as_live: bool) -> None:
     """Prepare a spare leg for an agent that began in mid-session, as it was then."""
     market = recorded.markets[activation.instrument]
-    settle_agent(wired, activation.leg, activation.agent, market, activation.instrument, elsewhere=False)
+    settle_agent(
+        wired, activation.leg, activation.agent, market, activation.instrument, elsewhere=activation.live and as_live
+    )
     decision_place(wired, activation.agent)

@@ -63,3 +63,6 @@ def settle_in(
         state.limits[leg][field] = value
     venue.legs[leg]["instrument"] = row["instrument"]
     venue.legs[leg]["elsewhere"] = int(elsewhere)
+    mine["in_feed"] = int(elsewhere)
+    if elsewhere:
+        state.engine[0]["in_feed"] = 1

@@ -131,6 +131,7 @@ def wire(
                     "qty_tolerance": int(agent.qty_tolerance * 1000),
                     "amend_keeps_priority": int(instrument.amend_keeps_priority),
                     "order_flags": POST_ONLY,
+                    "in_feed": int((agent.world or agent.name) in elsewhere),
                     **asdict((starts or {}).get((number, index), LegStart())),
                 }
             )
