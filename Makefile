@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null && echo "$$p" && break; done)
 # Test processes that run side by side; each has its own numba cache, as numba's index files do not take two writers.
 WORKERS ?= 2
+# The first seed that `make soak` draws failures from.
+FROM ?= 0
 VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
@@ -43,8 +45,9 @@ unit: $(VENV)/.dev ## the tests alone
 	$(BIN)/python -m pytest --dist loadfile \
 		$(foreach n,$(shell seq $(WORKERS)),--tx "popen//env:NUMBA_CACHE_DIR=$(KERNELS)/$(n)")
 
-soak: $(VENV)/.dev ## the slow tests: minutes rather than seconds
+soak: $(VENV)/.dev ## the slow tests, minutes rather than seconds; then seeds of `simtest` until Ctrl-C, from FROM on
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/quotewright simtest --seeds 0 --from $(FROM)
 
 bench: $(VENV)/.dev ## every row of docs/benchmarks.md in one table, about 15 minutes; ONLY=replay, QUICK=1
 	-@$(MAKE) --no-print-directory peers

@@ -18,6 +18,7 @@ from quotewright.app import (
     record_command,
     research_commands,
     run_commands,
+    simtest_command,
     sweep_command,
     venue_command,
 )
@@ -44,6 +45,7 @@ app.add_typer(venue_command.app, name="venue")
 record_command.register(app)
 live_commands.register(app)
 gap_command.register(app)
+simtest_command.register(app)
 doctor_command.register(app)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from quotewright.app.output import emit, err, out, telling
-from quotewright.domain.errors import InputError
+from quotewright.domain.errors import InputError, PauseError
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 SessionFile = Annotated[Path, typer.Argument(help="Session file: [session], [[venue]], [[agent]] (TOML).")]
@@ -125,6 +125,8 @@ def finish(folder: Path, outcome: Any, as_json: bool) -> None:
     from quotewright.accounting.runs import load_run
     from quotewright.accounting.summary import summary
 
+    if outcome.events == 0:
+        raise PauseError("the session ended before the market's first update: there is nothing to report")
     run_folder = close_books(folder, outcome)
     page = run_folder / "report.html"
     run = load_run(run_folder)

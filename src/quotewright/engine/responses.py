@@ -12,6 +12,7 @@ from quotewright.domain.journal import (
     LATE,
     MARKOUT_HORIZONS,
     Record,
+    Refusal,
 )
 from quotewright.domain.kernel import subkernel
 from quotewright.domain.money import charge, signed_cash, value_of
@@ -33,6 +34,8 @@ FILL = int(Record.FILL)
 MARKOUT = int(Record.MARKOUT)
 DENIED = int(Record.DENIED)
 IN_DOUBT = int(Record.UNKNOWN)
+BUDGET = int(Refusal.BUDGET)
+AFTER_DENIAL = 500_000_000  # ns without places once the venue's message budget was found used up
 ADOPTED = int(Record.ADOPTED)
 HORIZONS = MARKOUT_HORIZONS
 MARKOUTS_FULL = 5  # more fills within the longest markout horizon than the ring holds
@@ -92,6 +95,9 @@ def _update_order(state: Any, response: Any) -> None:
         order.state = UNKNOWN
     elif kind in (REJECTED, DENIED):
         release_order(state.orders, state.engine[0], mine, slot)
+        if kind == DENIED and response.reason == BUDGET:  # others share it: ask again after a while, not at once
+            wait = state.limits[response.leg].message_burst + AFTER_DENIAL
+            mine.budget_until = max(mine.budget_until, state.engine[0].now + wait)
     elif kind == CANCELED:
         unseen = response.qty - order.filled
         if unseen <= 0:
