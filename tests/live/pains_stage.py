@@ -40,7 +40,7 @@ from quotewright.sessions.agents import AgentSpec
 from quotewright.simtest.network import Network
 from quotewright.simtest.observer import ACCOUNT, Observer, Violations
 from quotewright.simtest.plan import MS, SECOND, START, VENUE, Plan
-from quotewright.simtest.process import Process, session_markets, session_settings
+from quotewright.simtest.process import Process, session_markets
 from quotewright.storage.session_log import RECORDS, read_log
 
 MID = 10_000  # ticks of 0.01, in every instrument
@@ -197,7 +197,7 @@ class Stage:
         """Let time pass until something holds."""
         end = self.now + int(seconds * SECOND)
         while not condition():
-            assert self.now < end, f"not within {seconds} s: {self.process.settled()}\n" + "\n".join(self.lines[-30:])
+            assert self.now < end, f"not within {seconds} s: {self.process.settled()}\n" + "\n".join(self.lines[-12:])
             self.run(0.01)
 
     def _advance(self, end: int) -> bool:

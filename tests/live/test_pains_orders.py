@@ -53,7 +53,7 @@ def test_network_error_is_not_not_found(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["error_before", "error_after", "lost_ack", "drop"])
 def test_no_cancel_loops_or_piled_up_orders(tmp_path: Path, kind: str) -> None:
-    """#2821, #5122, #7996: a cancel that fails is sent in a loop, and new orders pile up on those that are still there."""
+    """#2821, #5122, #7996: a failed cancel is sent in a loop, and new orders pile up on those that are still there."""
     with Stage(tmp_path, quoter("maker", levels=3), move=0.6) as stage:
         most = Counter[int]()
 
@@ -83,7 +83,7 @@ def test_no_cancel_loops_or_piled_up_orders(tmp_path: Path, kind: str) -> None:
 def test_pnl_fees_once_with_the_right_sign(tmp_path: Path, rates: tuple[str, str]) -> None:
     """#8099, #7891: profit is wrong: fees deducted twice, or a rebate with the wrong sign.
 
-    Every report comes three times, and fees are taken in what is received: the base asset of a buy, the quote of a sale.
+    Every report comes three times; fees are taken in what is received: the base asset of a buy, the quote of a sale.
     """
     with Stage(tmp_path, rates=rates) as stage:
         stage.begin()
