@@ -82,6 +82,7 @@ class Step:
         self.log = log
         self.last = 0  # time of the latest input
         self.records = 0  # journal records written
+        self.ended = False  # the books are closed: what still comes is the next session's to ask for
         state, venue = wired.state, wired.venue
         set_one_order(venue, False)
         self._engine = np.asarray(state.engine).view(np.int64).data
@@ -132,6 +133,8 @@ class Step:
 
     def rows(self, events: EventArray, now: int) -> list[Departure]:
         """Take in whole market updates that came together; returns what is to be sent now, all of it journaled."""
+        if self.ended:
+            return []
         count = len(events)
         if count > len(self._local):
             self._make_room(2 * count)
@@ -143,6 +146,8 @@ class Step:
 
     def answers(self, given: Sequence[Response], now: int) -> list[Departure]:
         """Take in answers and operators' words in order; returns what is to be sent now."""
+        if self.ended:
+            return []
         sent: list[Departure] = []
         for start in range(0, len(given), _MOST_ANSWERS):
             part = given[start : start + _MOST_ANSWERS]
@@ -160,7 +165,9 @@ class Step:
 
     def time(self, now: int) -> list[Departure]:
         """Let what is due up to `now` happen; returns what is to be sent now."""
-        return self._run(self._none, self._none, self.stamp(now) + 1) if self.started else []
+        if self.ended or not self.started:
+            return []
+        return self._run(self._none, self._none, self.stamp(now) + 1)
 
     def warm(self) -> None:
         """Have everything compiled before the first row comes."""
@@ -175,6 +182,7 @@ class Step:
             self.wired.state.engine[0]["now"] = self.last
             on_end(self.wired.state)
             self._empty_journal()
+        self.ended = True
         self.log.flush()
 
     def _run(self, exch: Any, local: Any, until: int) -> list[Departure]:
