@@ -35,18 +35,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_commands.app, name="data")
+app.add_typer(venue_command.app, name="venue")
 run_commands.register(app)
+doctor_command.register(app)
 sweep_command.register(app)
 analysis_commands.register(app)
 explain_command.register(app)
-app.add_typer(feature_commands.app, name="features")
-app.add_typer(research_commands.app, name="research")
-app.add_typer(venue_command.app, name="venue")
-record_command.register(app)
 live_commands.register(app)
 gap_command.register(app)
 simtest_command.register(app)
-doctor_command.register(app)
+record_command.register(app)
+app.add_typer(feature_commands.app, name="features")
+app.add_typer(research_commands.app, name="research")
 
 
 def _show_version(wanted: bool) -> None:
