@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ DESK = "sim"
 CANCELS = frozenset(("order.cancel", "openOrders.cancelAll"))
 BUDGETED = frozenset(("order.place", "order.status", "openOrders.status", "myTrades", "account.status"))
 _MOST_TOLD = 20
+_MOST_REMEMBERED = 20_000
 _LEG_BITS = 32
 
 
@@ -61,7 +63,8 @@ class WatchedFaults:
     def __init__(self, plane: FaultPlane, violations: Violations) -> None:
         self.plane = plane
         self.applied = plane.applied
-        self.placed: dict[str, None] = {}
+        self.orders = 0
+        self.placed: dict[str, None] = {}  # client ids, the latest
         self.banned = plane.banned
         self.refuse_connect = plane.refuse_connect
         self.clock_skew = plane.clock_skew
@@ -80,6 +83,9 @@ class WatchedFaults:
             if not client_id or client_id in self.placed:
                 self._violations.add("no order twice", f"{client_id or 'no id'} came again", now)
             self.placed[client_id] = None
+            self.orders += 1
+            if len(self.placed) > _MOST_REMEMBERED:
+                del self.placed[next(iter(self.placed))]
         return self.plane.before_request(request, now)
 
     def due_events(self, now: int) -> list[VenueEvent]:
@@ -144,12 +150,11 @@ class Observer:
         self.legs: dict[int, Sequence[tuple[str, str]]] = {}  # (agent, instrument) of each leg by session
         self.positions: dict[tuple[str, str], int] = {}  # position atoms
         self.fills = 0
-        self.orders = 0
         self._server = server
         self._account: Account = server.accounts[ACCOUNT]
         self._violations = violations
         self._ids = ClientIds(DESK, 0)
-        self._seen = [0 for _ in plan.instruments]  # fills of each symbol
+        self._seen = [0 for _ in plan.instruments]  # id of the latest fill of each symbol
         self._changes = -1
         self._instruments = plan.instruments
         self._atoms = [instrument.atoms_per_lot for instrument in plan.instruments]
@@ -169,6 +174,8 @@ class Observer:
     def owner(self, client_id: str) -> tuple[str, str] | None:
         """Agent and instrument of an order of ours; None if it is not ours."""
         if client_id not in self._owners:
+            if len(self._owners) > _MOST_REMEMBERED:
+                self._owners.clear()
             parsed = self._ids.parse(client_id)
             legs = self.legs.get(parsed.session, ()) if parsed else ()
             number = (parsed.order >> _LEG_BITS) - 1 if parsed else -1
@@ -207,10 +214,10 @@ class Observer:
     def _take_fills(self, index: int, now: int) -> None:
         instrument = self._instruments[index]
         fills = self._account.fills.get(instrument.symbol)
-        if fills is None or len(fills) == self._seen[index]:
+        if not fills or fills[-1].id == self._seen[index]:
             return
-        for number in range(self._seen[index], len(fills)):
-            fill = fills[number]
+        fresh = list(takewhile(lambda fill: fill.id > self._seen[index], reversed(fills)))
+        for fill in reversed(fresh):
             order = self._account.orders[instrument.symbol, fill.order]
             key = self.owner(order.client_id)
             self.fills += 1
@@ -221,7 +228,7 @@ class Observer:
             if fill.fee_asset == instrument.base:
                 atoms -= fill.fee
             self.positions[key] = self.positions.get(key, 0) + atoms
-        self._seen[index] = len(fills)
+        self._seen[index] = fills[-1].id
 
     def totals(self) -> Mapping[str, int]:
         """Free and locked atoms of every asset."""

@@ -120,7 +120,7 @@ class World:
             if count:
                 faults[kind] = count
         return RunResult(
-            self._plan.seed, (now - START) / 1e9, self._observer.fills, len(self._faults.placed), faults,
+            self._plan.seed, (now - START) / 1e9, self._observer.fills, self._faults.orders, faults,
             self._crashed, self._restarts, self._network.sent, self._digest.hexdigest(), self._violations.found,
         )  # fmt: skip
 
