@@ -77,9 +77,7 @@ def _note(lines: list[str], _: int, text: str) -> None:
 def test_without_faults_nothing_goes_wrong() -> None:
     for seed in range(10):
         lines: list[str] = []
-        result = run_plan(
-            draw_plan(seed, calm=True), trace=lambda _, text, lines=lines: lines.append(text), repeat=True
-        )
+        result = run_plan(draw_plan(seed, calm=True), trace=partial(_note, lines), repeat=True)
         assert not result.violations
         assert result.faults.keys() <= {"restart"}
         notes = [line for line in lines if line.startswith("  note pause") and "stream: stopped" not in line]
