@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def simtest_command(
-    seeds: Annotated[int, typer.Option("--seeds", help="How many runs.")] = 100,
+    seeds: Annotated[int, typer.Option("--seeds", help="How many runs; 0: until Ctrl-C.")] = 100,
     first: Annotated[int, typer.Option("--from", help="The first seed; the others follow it.")] = 0,
     workers: Annotated[int, typer.Option("--workers", help="Processes; 0 for one a core.")] = 0,
     plant: Annotated[str, typer.Option("--plant", help="Plant a bug: dedupe, guess, forget or reserve.")] = "",
@@ -41,10 +41,20 @@ def simtest_command(
     if not as_json:
         err.print("[dim]preparing the step (compiled once, then cached)[/]")
     with progress_bar("simulating", "seeds", as_json) as done:
-        summary = run_seeds(first, seeds, workers=workers, plant=plant, done=done)
+        summary = run_seeds(
+            first, seeds, workers=workers, plant=plant, done=done, broke=lambda result: _tell_broken(result, plant)
+        )
     _show(summary, plant, as_json=as_json)
     if summary.violations:
         raise typer.Exit(1)
+
+
+def _tell_broken(result: Any, plant: str) -> None:
+    from quotewright.simtest.seeds import repeat_command
+
+    first = result.violations[0]
+    err.print(f"[red]broken[/] {first.invariant} at {first.time:.3f} s; repeat it with")
+    err.print(f"       {repeat_command(result.seed, plant)} --trace", soft_wrap=True)
 
 
 def _trace(seed: int, plant: str) -> None:

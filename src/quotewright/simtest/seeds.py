@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import signal
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -19,6 +22,7 @@ from quotewright.simtest.world import RunResult, run_plan
 
 REPEAT_EVERY = 10  # of so many seeds one is also repeated from its logs
 _AT_ONCE = 4  # seeds handed to a worker
+_BLOCK = 400  # seeds handed to all of them
 
 
 class Summary(msgspec.Struct):
@@ -65,21 +69,37 @@ def run_seed(seed: int, plant: str = "") -> RunResult:
 
 
 def run_seeds(
-    first: int, count: int, *, workers: int = 1, plant: str = "", done: Callable[[int, int], None] | None = None
+    first: int,
+    count: int,
+    *,
+    workers: int = 1,
+    plant: str = "",
+    done: Callable[[int, int], None] | None = None,
+    broke: Callable[[RunResult], None] | None = None,
 ) -> Summary:
-    """Run `count` seeds from `first` on; `done` hears how many are, of how many. 0 workers: one a core."""
-    if count < 1:
-        raise InputError("seeds", count, "must be 1 or more")
+    """Run `count` seeds from `first` on, or with 0 until interrupted; 0 workers: one a core.
+
+    `done` hears how many are, of how many, `broke` at once of a run in which an invariant did not hold. An interruption
+    ends it with the summary of what was run.
+    """
+    if count < 0:
+        raise InputError("seeds", count, "must be 0 or more")
     if not 0 <= workers <= 256:
         raise InputError("workers", workers, "must lie between 0 and 256")
     planted(plant)
     began = time.monotonic()
     summary = Summary(first)
-    with _results(range(first, first + count), workers or len(os.sched_getaffinity(0)), plant) as results:
+    number = 0
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        _results(first, count, workers or len(os.sched_getaffinity(0)), plant) as results,
+    ):
         for number, result in enumerate(results, 1):
             summary.add(result)
+            if result.violations and broke is not None:
+                broke(result)
             if done is not None:
-                done(number, count)
+                done(number, count or number + 1)
     summary.violations.sort(key=lambda violation: (violation.seed, violation.time))
     summary.faults = dict(sorted(summary.faults.items()))
     summary.wall_seconds = time.monotonic() - began
@@ -87,11 +107,23 @@ def run_seeds(
 
 
 @contextmanager
-def _results(seeds: range, workers: int, plant: str) -> Generator[Iterator[RunResult]]:
+def _results(first: int, count: int, workers: int, plant: str) -> Generator[Iterator[RunResult]]:
     run = partial(run_seed, plant=plant)
-    if workers == 1 or len(seeds) <= _AT_ONCE:
-        yield map(run, seeds)
+    blocks = _blocks(first, count)
+    if workers == 1 or 0 < count <= _AT_ONCE:
+        yield (run(seed) for block in blocks for seed in block)
         return
-    run_seed(0)  # so that every worker finds the step compiled
-    with multiprocessing.get_context("fork").Pool(workers) as pool:
-        yield pool.imap_unordered(run, seeds, chunksize=_AT_ONCE)
+    run_seed(first)  # so that every worker finds the step compiled
+    with multiprocessing.get_context("fork").Pool(workers, _leave_interrupts) as pool:
+        yield (result for block in blocks for result in pool.imap_unordered(run, block, chunksize=_AT_ONCE))
+
+
+def _blocks(first: int, count: int) -> Iterator[range]:
+    """The seeds, some at a time: a pool takes all it is given at once, and there may be no end of them."""
+    end = first + count if count else sys.maxsize
+    for start in range(first, end, _BLOCK):
+        yield range(start, min(start + _BLOCK, end))
+
+
+def _leave_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # they are for the process that handed out the seeds
