@@ -41,6 +41,7 @@ FAMILIES = {  # the modules row_*.py, in the order they are measured
     "start": "whole processes, warm and cold",
     "threads": "a sweep on two threads",
     "live": "market data and orders, against ccxt",
+    "burst_cancel": "200 cancels behind 60 questions, against ccxt",
 }
 PARTS = ("rates", "ratios", "costs", "targets", "spread", "notes")
 
