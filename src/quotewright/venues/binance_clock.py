@@ -52,8 +52,11 @@ class VenueClock:
         return (now + self.offset) // _MS
 
     def measure(self, now: int) -> None:
-        """Begin a measurement, unless one is under way."""
-        if not self._asking:
+        """Begin a measurement, unless one is under way; later if the venue wants to hear nothing now."""
+        if now < self._rest.hold:
+            self._next = self._rest.hold
+            self._due.by(self._next)
+        elif not self._asking:
             self._asking = True
             self._next = 0
             self._samples = []

@@ -179,7 +179,9 @@ class Line:
             del self._retiring[name]
             self._owner.line_retired(name, now)
             self._wire.close(name)
-        if self.serving:
+        if self.serving and now < self._attempts.hold:  # whoever goes on asking while limited is banned
+            self.heard = now
+        elif self.serving:
             silent = now - self.heard
             if silent >= settings.silence:
                 self.drop(self.serving, "the connection is silent", now)
