@@ -88,11 +88,28 @@ def test_quoting_slows_at_the_soft_share_of_the_order_count() -> None:
     side = started(weight=100_000, orders=50, soft_percent=60)
     for number in range(50):
         side.place(0, BID, 1000 + number, 1)
-    assert [answer.reason for answer in side.heard] == [Refusal.BUDGET] * 20
+        side.step(100 * MS)
+    denied = [answer.reason for answer in side.heard if answer.kind == Record.DENIED]
+    assert denied
+    assert set(denied) == {Refusal.BUDGET}
+    assert len(side.orders) <= 30
     side.step(12 * SECOND)
     side.place(0, BID, 900, 1)
     side.step(100 * MS)
     assert side.heard[-1].kind == Record.ACCEPTED
+
+
+def test_a_limit_is_not_spent_at_once() -> None:
+    """At one instant a quarter of the soft share; then an even pace, so that quotes do not vanish for seconds."""
+    side = started(weight=100_000, orders=100, soft_percent=80)
+    for number in range(60):
+        side.place(0, BID, 1000 + number, 1)
+    assert sum(answer.kind == Record.DENIED for answer in side.heard) == 40
+    for number in range(120):  # a little slower than two thirds of 80 in 10 s
+        side.heard.clear()
+        side.step(190 * MS)
+        side.place(1, BID, 2000 + number, 1)
+        assert not any(answer.kind == Record.DENIED for answer in side.heard), number
 
 
 def test_questions_wait_for_what_cancels_need() -> None:

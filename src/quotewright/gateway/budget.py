@@ -24,6 +24,7 @@ class Window:
         self._keep = interval + min(interval // 10, _MOST_SLACK)
         self._charges: deque[list[int]] = deque()  # slot number, amount
         self._total = 0
+        self._paced_to = 0  # ns: what was sent is used up to here, at the pace of `pace`
 
     def used(self, now: int) -> int:
         """What counts against the limit now."""
@@ -42,6 +43,21 @@ class Window:
         else:
             self._charges.append([slot, amount])
         self._total += amount
+
+    def pace(self, amount: int, now: int, percent: int) -> int:
+        """Up to when `amount` more is used, at an even pace of two thirds of `percent` of the limit, ns.
+
+        A quarter may be sent ahead of it: so the share is never spent at once, and never quite used up.
+        """
+        return max(self._paced_to, now) + amount * self.interval * 300 // (2 * max(self.limit * percent, 1))
+
+    def in_pace(self, amount: int, now: int, percent: int) -> bool:
+        """Whether it is not too far ahead of the pace."""
+        return 8 * (self.pace(amount, now, percent) - now) <= 3 * self.interval
+
+    def keep_pace(self, amount: int, now: int, percent: int) -> None:
+        """Count what is sent now against the pace."""
+        self._paced_to = self.pace(amount, now, percent)
 
     def frees(self, now: int) -> int:
         """When something is given back next, ns; soon if nothing is used."""
@@ -76,13 +92,14 @@ class Budget:
         if window is not None:
             window.charge(used - window.used(now), now)
 
-    def charge(self, account: str, cost: Cost, now: int) -> None:
-        """Count a message that is sent now."""
+    def charge(self, account: str, cost: Cost, now: int, percent: int = 100) -> None:
+        """Count a message that is sent now; `percent` of the limits is what orders are paced to."""
         for window in self._weight.values():
             window.charge(cost.weight, now)
         if cost.orders:
             for window in self._orders.get(account, {}).values():
                 window.charge(cost.orders, now)
+                window.keep_pace(cost.orders, now, percent)
 
     def fits(self, account: str, cost: Cost, now: int, keep: int, percent: int) -> bool:
         """Whether a message leaves `keep` weight free, and stays within `percent` of every limit it counts against."""
@@ -93,6 +110,8 @@ class Budget:
         if cost.orders:
             for window in self._orders.get(account, {}).values():
                 if (window.used(now) + cost.orders) * 100 > window.limit * percent:
+                    return False
+                if not window.in_pace(cost.orders, now, percent):
                     return False
         return True
 

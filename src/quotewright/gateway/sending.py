@@ -41,7 +41,7 @@ class Sending(Account):
         self._ref += 1
         self._asked[self._ref] = asked
         self._deadlines.append((now + self.settings.answer_timeout, self._ref))
-        self.budget.charge(self.settings.account, self._cost(asked.command), now)
+        self.budget.charge(self.settings.account, self._cost(asked.command), now, self.settings.soft_percent)
         return self._ref
 
     # places

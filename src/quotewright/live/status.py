@@ -53,6 +53,7 @@ def leg_status(session: Session, markets: list[Market], legs: list[tuple[str, st
         "base_fees": instrument.position(int(mine["base_fees"])),  # paid in what was bought
         "settle": instrument.settle,
         "halted": bool(mine["halted"]),
+        "waits_for_budget": int(mine["budget_until"]) - int(state.limits[leg]["message_burst"]) > session.now,
         "held_by": [each.name.lower() for each in Hold if held & each],
     }
 

@@ -68,4 +68,5 @@ def _state(leg: dict[str, Any]) -> str:
         return "[red]halted[/]"
     said = [f"[yellow]held by {', '.join(leg['held_by'])}[/]"] if leg["held_by"] else []
     said += [f"[yellow]{leg['unknown_orders']} in doubt[/]"] if leg["unknown_orders"] else []
+    said += ["[yellow]waits for message budget[/]"] if leg["waits_for_budget"] else []
     return "; ".join(said) or ("live" if leg["at_venue"] else "simulated")
