@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
@@ -13,11 +14,32 @@ from quotewright.domain.journal import JOURNAL, Record
 from quotewright.domain.messages import RESPONSE
 from quotewright.exchange.api_errors import ApiError
 from quotewright.exchange.limits import MINUTE, SECOND, Counters, Limits
+from quotewright.gateway.port import Rule, Used
 from quotewright.live.carry import Carry, LegCarry, StartFrame, read_carry
 from quotewright.simtest.mortality import Killed, Mortality, MortalLog
 from quotewright.simtest.plan import draw_plan
 from quotewright.simtest.process import session_settings
 from quotewright.storage.session_log import ANSWERS, META, NOTE, RECORDS, SessionLog, read_log
+from quotewright.venues.binance_due import Due
+from quotewright.venues.binance_line import Attempts
+from quotewright.venues.binance_rest import RestCalls
+from quotewright.venues.binance_settings import BinanceSettings
+
+
+class UnusedWire:
+    """A wire over which nothing goes."""
+
+    def connect(self, name: str, url: str) -> None:
+        raise AssertionError(url)
+
+    def send(self, name: str, text: bytes) -> bool:
+        raise AssertionError(text)
+
+    def close(self, name: str) -> None:
+        raise AssertionError(name)
+
+    def request(self, ref: int, method: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
+        raise AssertionError(url)
 
 
 def begun(folder: Path) -> SessionLog:
@@ -86,3 +108,18 @@ def test_a_refusal_for_weight_ends_with_the_minute() -> None:
     with pytest.raises(ApiError) as refused:
         counters.request("here", 20, now)
     assert refused.value.retry_after == (MINUTE - 12 * SECOND) // SECOND
+
+
+def test_market_data_waits_when_much_of_the_weight_is_used() -> None:
+    rest = RestCalls(UnusedWire(), BinanceSettings(), Attempts(BinanceSettings()), Due(), lambda *_: None)
+    minute, now = MINUTE, 1_800_000_000 * SECOND + 12 * SECOND
+    rest.weigh(Used("weight", minute, 5999), now)
+    assert rest.spared <= now  # of what limit is not known
+    rest.weigh(Rule("weight", minute, 6000), now)
+    rest.weigh(Rule("orders", 10 * SECOND, 100), now)
+    rest.weigh(Used("orders", 10 * SECOND, 100), now)
+    rest.weigh(Used("weight", minute, 3599), now)
+    assert rest.spared <= now
+    rest.weigh(Used("weight", minute, 3600), now)
+    assert rest.spared == now + 48 * SECOND
+    assert rest.hold <= now  # orders may still be cancelled and asked about

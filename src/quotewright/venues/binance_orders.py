@@ -22,6 +22,7 @@ from quotewright.gateway.port import (
     OrderReport,
     Source,
     TradeList,
+    Used,
 )
 from quotewright.venues.binance_clock import VenueClock
 from quotewright.venues.binance_due import Due
@@ -141,6 +142,10 @@ class Commands:
         self._number = number = self._number + 1
         text = self._requests.call(number, _FORMS[command][0], parameters, self._clock.timestamp(now))
         self._send(number, Pending(ref, command, instrument, self.via, now), text, now)
+
+    def weigh(self, used: Used, now: int) -> None:
+        """An answer told what is used of a limit."""
+        self._rest.weigh(used, now)
 
     def answered(self, message: ApiMessage, text: bytes, now: int) -> bool:
         """Take an answer of the WebSocket API; False if it is not to a command."""

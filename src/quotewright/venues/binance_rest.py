@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from quotewright.gateway.port import Fact, FailureKind, Used
+from quotewright.gateway.port import Fact, FailureKind, Rule, Used
 from quotewright.venues.binance_due import Due
 from quotewright.venues.binance_errors import TOO_MANY_REQUESTS, Meaning, meaning
 from quotewright.venues.binance_line import Attempts
@@ -17,6 +17,7 @@ from quotewright.venues.wire import Wire
 _S = 1_000_000_000
 _UNITS = {"s": _S, "m": 60 * _S, "h": 3600 * _S, "d": 86400 * _S}
 _PREFIXES = (("x-mbx-used-weight-", "weight"), ("x-mbx-order-count-", "orders"))
+_MARKET_PERCENT = 60  # of a limit: market data is asked for only while less is used
 _LEAST_WAIT = 10 * _S  # where the venue limits us without saying for how long
 
 
@@ -49,6 +50,8 @@ class RestCalls:
         self._sink = sink
         self._number = 0
         self._waiting: dict[int, tuple[Handler, int]] = {}
+        self._spared = 0
+        self._limits: dict[int, int] = {}  # of weight, by interval
         self._headers: dict[str, tuple[str, int] | None] = {}
         self._error = msgspec.json.Decoder(ApiError).decode
 
@@ -56,6 +59,20 @@ class RestCalls:
     def hold(self) -> int:
         """Until when the venue wants to hear nothing."""
         return self._attempts.hold
+
+    @property
+    def spared(self) -> int:
+        """Until when market data is not asked for: much of the weight is used, and orders need the rest."""
+        return max(self._attempts.hold, self._spared)
+
+    def weigh(self, fact: Used | Rule, now: int) -> None:
+        """Take a limit of weight, or what is used of it."""
+        if fact.kind != "weight":
+            return
+        if isinstance(fact, Rule):
+            self._limits[fact.interval] = fact.limit
+        elif fact.used * 100 >= self._limits.get(fact.interval, 2**62) * _MARKET_PERCENT:
+            self._spared = max(self._spared, now - now % fact.interval + fact.interval)
 
     def ask(self, method: str, target: str, headers: Mapping[str, str], handler: Handler, now: int) -> None:
         """Send a request; `target` is path and query."""
@@ -124,7 +141,9 @@ class RestCalls:
                 self._headers[name] = _limit(name)
             limit = self._headers[name]
             if limit is not None and value.isascii() and value.isdigit() and len(value) < 16:
-                self._sink(Used(limit[0], limit[1], int(value)), now)
+                used = Used(limit[0], limit[1], int(value))
+                self.weigh(used, now)
+                self._sink(used, now)
 
 
 def _limit(name: str) -> tuple[str, int] | None:

@@ -166,7 +166,9 @@ class InstrumentRules:
         for limit in info.rate_limits:
             counted = limit_of(limit)
             if counted is not None:
-                self._sink(Rule(counted[0], counted[1], limit.limit), now)
+                rule = Rule(counted[0], counted[1], limit.limit)
+                self._rest.weigh(rule, now)
+                self._sink(rule, now)
         self._info = {symbol.symbol: symbol for symbol in info.symbols}
         if -1 in self._alarmed:
             self._alarmed.discard(-1)

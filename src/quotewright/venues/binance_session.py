@@ -162,7 +162,9 @@ class ApiSession:
         for limit in message.rate_limits:
             counted = limit_of(limit)
             if counted is not None and limit.count >= 0:
-                self._sink(Used(counted[0], counted[1], limit.count), now)
+                used = Used(counted[0], counted[1], limit.count)
+                self._commands.weigh(used, now)
+                self._sink(used, now)
         if self._commands.answered(message, text, now):
             return
         opening = self._opening.pop(message.id, None) if isinstance(message.id, int) else None

@@ -71,7 +71,7 @@ class Snapshots:
         for index, symbol in enumerate(self._symbols):
             if not symbol.wanted or symbol.asked:
                 continue
-            begin = max(symbol.not_before, self._rest.hold)
+            begin = max(symbol.not_before, self._rest.spared)
             if begin > now:
                 self._due.by(begin)
             elif self._under_way < _AT_ONCE:

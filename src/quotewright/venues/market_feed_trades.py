@@ -51,7 +51,7 @@ class MissedTrades:
         """
         self._round += 1
         self._under_way = len(wanted)
-        if not wanted or now < self._rest.hold:
+        if not wanted or now < self._rest.spared:
             self._under_way = 0
             done(now)
             return
