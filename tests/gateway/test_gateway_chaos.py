@@ -241,7 +241,7 @@ def test_many_seeds(part: int) -> None:
 def test_the_drills_are_hard_enough() -> None:
     counts: dict[str, int] = {}
     kinds: dict[str, int] = {}
-    for seed in range(25):
+    for seed in range(40):
         drill = Drill(seed, draw_faults(random.Random(seed)))
         drill.trouble(100)
         for name, count in drill.venue.counts.items():
