@@ -14,8 +14,9 @@ An order's "type" is limit (the default), post-only or ioc. A manual order passe
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any, cast
 
 import msgspec
@@ -24,6 +25,7 @@ from quotewright.accounting.valuation import Valuation
 from quotewright.domain.errors import InputError
 from quotewright.domain.events import ASK, BID
 from quotewright.domain.journal import IOC, POST_ONLY, Hold, Record
+from quotewright.domain.units import parse_decimal
 from quotewright.live.session import Session
 from quotewright.live.settings import Mode, SessionSettings
 from quotewright.live.step import Response
@@ -37,6 +39,12 @@ from quotewright.strategies.catalogue import find
 MILLISECOND = 1_000_000
 _TYPES = {"limit": 0, "post-only": POST_ONLY, "ioc": IOC}
 _SIDES = {"buy": BID, "sell": ASK}
+_MOST_MONEY = 2**61
+
+
+def _is_one_of(given: object, names: Collection[str]) -> bool:
+    """Whether it is one of these names; anything else that JSON can say is not."""
+    return isinstance(given, str) and given in names
 
 
 class Operator:
@@ -66,15 +74,19 @@ class Operator:
             "param": self._param, "order": self._order, "trade": self._trade, "agent": self._agent,
             "accept-balances": self._accept,
         }  # fmt: skip
-        if do not in known:
+        if not isinstance(do, str) or do not in known:
             raise InputError("do", do, f"must be one of {', '.join(known)}")
         self._session.step.log.append(NOTE, msgspec.json.encode({"kind": "operator", "time": now, "word": dict(word)}))
-        return known[cast(str, do)](word, now)
+        return known[do](word, now)
 
     def _of(self, word: Mapping[str, Any]) -> list[int]:
-        named = word.get("agents") or sorted({agent for agent, _ in self._legs})
+        here = {agent for agent, _ in self._legs}
+        given = word.get("agents") or sorted(here)
+        if not isinstance(given, list | tuple):
+            raise InputError("agents", given, "must be a list of agents; leave it out for all of them")
+        named = cast(Sequence[object], given)
         for name in named:
-            if name not in {agent for agent, _ in self._legs}:
+            if not isinstance(name, str) or name not in here:
                 raise InputError("agents", name, "is not an agent of this session")
         return [leg for leg, (agent, _) in enumerate(self._legs) if agent in named]
 
@@ -115,11 +127,11 @@ class Operator:
         legs = self._of({"agents": [name]})
         strategy = find(next(agent.strategy for agent in self._agents if agent.name == name))
         names = [param.name for param in strategy.params]
-        if word.get("name") not in names:
+        if not _is_one_of(word.get("name"), names):
             raise InputError("name", word.get("name"), f"is not a parameter of {strategy.name}: {', '.join(names)}")
         number = names.index(str(word["name"]))
         given = word.get("value")
-        if isinstance(given, bool) or not isinstance(given, int | float):
+        if isinstance(given, bool) or not isinstance(given, int | float) or abs(given) > 1e300:
             raise InputError("value", given, "must be a number")
         value = strategy.params[number].check(float(given))
         fraction, exponent = math.frexp(value)
@@ -131,19 +143,21 @@ class Operator:
 
     def _numbers(self, word: Mapping[str, Any], leg: int) -> tuple[int, int, int]:
         instrument = self._markets[self._session.leg_instruments[leg]].instrument
-        if word.get("side") not in _SIDES:
+        if not _is_one_of(word.get("side"), _SIDES):
             raise InputError("side", word.get("side"), "must be buy or sell")
         price = instrument.price_ticks(str(word.get("price", "")))
         qty = instrument.qty_lots(str(word.get("qty", "")))
-        if price < 1 or qty < 1:
-            raise InputError("qty", word.get("qty"), "price and quantity must be above zero")
+        bounds = self._session.step.wired.state.instruments[self._session.leg_instruments[leg]]
+        for field, count, most in (("price", price, bounds["max_price"]), ("qty", qty, bounds["max_qty"])):
+            if not 1 <= count <= most:
+                raise InputError(field, word.get(field), f"must be above zero, and no more than {instrument.name} has")
         return _SIDES[str(word["side"])], price, qty
 
     def _order(self, word: Mapping[str, Any], now: int) -> dict[str, Any]:
         leg = self._leg(word)
         side, price, qty = self._numbers(word, leg)
         kind = word.get("type", "limit")
-        if kind not in _TYPES:
+        if not _is_one_of(kind, _TYPES):
             raise InputError("type", kind, f"must be one of {', '.join(_TYPES)}")
         before = int(self._session.step.wired.state.legs[leg]["orders_sent"])
         self._session.answer([Response(0, 0, price, qty, 0, leg, int(Record.MANUAL), side, flags=_TYPES[kind])], now)
@@ -155,9 +169,11 @@ class Operator:
         side, price, qty = self._numbers(word, leg)
         instrument = self._markets[self._session.leg_instruments[leg]].instrument
         atoms = side * qty * instrument.atoms_per_lot
-        cash = -int(Valuation(instrument).worth(atoms, 2 * price)) - instrument.notional_units(
-            str(word.get("fee", "0"))
-        )
+        digits, scale = parse_decimal(str(word.get("fee", "0")), "fee")  # a negative one was received
+        fee = math.ceil(Fraction(digits, 10**scale) / instrument.money_unit)
+        cash = -int(Valuation(instrument).worth(atoms, 2 * price)) - fee
+        if max(abs(cash), abs(fee)) > _MOST_MONEY:
+            raise InputError("qty", word.get("qty"), "is worth more than a ledger of 64 bits holds")
         self._session.answer([Response(0, 0, price, atoms, 0, leg, int(Record.ADJUSTED), side, fee=cash)], now)
         return {"booked": {"cash": instrument.money(cash), "position": instrument.position(atoms)}}
 
@@ -171,8 +187,15 @@ class Operator:
         names = [market.name for market in self._markets]
         wanted = agent.instruments or tuple(names)
         for name in wanted:
-            if name not in names:
+            if name not in names:  # refused before any leg of it begins
                 raise InputError("instruments", name, f"is not in this session: {', '.join(names)}")
+        free = int((self._session.step.wired.state.legs["agent"] == NOBODY).sum())
+        if free < len(wanted):
+            raise InputError(
+                "agent",
+                agent.name,
+                f"there is no room left for another agent: {free} legs are free, {len(wanted)} wanted",
+            )
         for name in wanted:
             self._settle(agent, names.index(name), now)
         self._agents.append(replace(agent, instruments=wanted))
