@@ -94,6 +94,7 @@ def make_exchange(settings: CcxtSettings, key: CcxtKey | None, taps: Taps, *, ex
 def _narrow_binance(exchange: Any, settings: CcxtSettings) -> None:
     """Only the markets asked for, and no wallet calls at start: they need permissions that trading doesn't."""
     exchange.has["fetchCurrencies"] = False
+    exchange.options["fetchMargins"] = False
     types = {"binanceusdm": ["linear"], "binancecoinm": ["inverse"]}.get(settings.exchange, ["spot"])
     exchange.options["fetchMarkets"] = settings.options.get("fetchMarkets", {"types": types})
     if settings.base_url:  # which rules and error codes hold, ccxt reads off the host's name
