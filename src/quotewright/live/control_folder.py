@@ -49,7 +49,7 @@ class ControlFolder:
         for path in sorted(self._folder.glob("*.json")):
             try:
                 word = json.loads(path.read_bytes())
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, RecursionError) as error:
                 Waiting({}, path).answer({"ok": False, "error": f"not readable as JSON: {error}"})
                 continue
             if not isinstance(word, dict):

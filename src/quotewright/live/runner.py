@@ -42,6 +42,7 @@ LOG_FOLDER = "log"
 NEEDS = ("post_only", "query_by_client_id", "user_stream")
 _LOOK_AROUND = 0.1  # s between looks at the control folder and the watchdog
 _READY_PATIENCE = 60.0
+_LAST_PATIENCE = 5.0  # s for the venues to confirm that all is cancelled, after an error of ours
 
 
 @dataclass
@@ -101,6 +102,7 @@ class Runner:
         self._armed = 0
         self._ended = asyncio.Event()
         self._failure: BaseException | None = None
+        self._gateways_started = False
         self._started_at = 0
 
     @property
@@ -140,6 +142,8 @@ class Runner:
             self.operator = Operator(session, self.settings, self.mode, agents, self.markets, legs)
             try:
                 await self._until_ended(session, carry.stop)
+            except Exception as error:
+                self._failure = self._failure or error
             finally:
                 await self._shut(session)
             if self._failure is not None:
@@ -196,6 +200,7 @@ class Runner:
         for link in session.links:
             if link.gateway is not None:
                 link.gateway.start(self.now)
+        self._gateways_started = True
         self._arm()
         if unfinished:
             self.ask_stop(unfinished)  # a stop outlives whatever ended the process that was told to
@@ -211,7 +216,8 @@ class Runner:
                 command.answer(self._carry_out(command.word, now))
             for kind in folder.stops():
                 self.ask_stop(kind)
-            if self._seconds and session.stop is None and now - self._started_at >= self._seconds * 1e9:
+            over = self._seconds and now - self._started_at >= self._seconds * 1e9
+            if over and (session.stop is None or session.stop.kind == "pause"):
                 self.ask_stop(self.settings.stop)
             self._guard(session.on_time, now)
             self._look(session)
@@ -221,10 +227,14 @@ class Runner:
         """Wait for what the venues can do; refuse to begin without what orders need."""
         if self.mode != "live":
             return
-        async with asyncio.timeout(_READY_PATIENCE):
-            while not all(adapter.ready for adapter in self._adapters):
-                await asyncio.sleep(0.02)
-                self._tick()
+        deadline = asyncio.get_running_loop().time() + _READY_PATIENCE
+        while not all(adapter.ready for adapter in self._adapters):
+            if self._failure is not None:
+                return
+            if asyncio.get_running_loop().time() > deadline:
+                raise PauseError(f"a venue has not told its time and rules within {_READY_PATIENCE:g} s; try again")
+            await asyncio.sleep(0.02)
+            self._tick()
         for venue, adapter in zip(self.settings.venues, self._adapters, strict=True):
             if reasons := check_needs(adapter.capabilities, NEEDS):
                 raise InputError("venue", venue.name, "; ".join(reasons))
@@ -232,7 +242,6 @@ class Runner:
     def ask_stop(self, kind: str) -> None:
         """Begin a stop; cancel and flatten end the session when they are confirmed."""
         assert self.session is not None
-        self.session.step.log.append(NOTE, msgspec.json.encode({"kind": "stop", "stop": kind, "done": False}))
         self._guard(self.session.begin_stop, Stop(kind, patience=self.settings.stop_patience), self.now)
 
     def leave(self) -> None:
@@ -242,20 +251,22 @@ class Runner:
     def _look(self, session: Session) -> None:
         """Whether a stop is over, one way or the other."""
         stop = session.stop
-        if stop is None or (stop.kind == "pause" and not stop.late):
+        if stop is None or stop.kind == "pause" or not (stop.done or stop.late):
             return
-        if stop.done or stop.late:
-            if stop.done:
-                session.step.log.append(NOTE, msgspec.json.encode({"kind": "stop", "stop": stop.kind, "done": True}))
-            if stop.kind != "pause":
-                self._ended.set()
+        if stop.done and not stop.short:  # otherwise the next session goes on with it
+            session.note_stop(done=True)
+        self._ended.set()
 
     def _on_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        asked = 0
+
         def end() -> None:
-            if self.session is not None and self.session.stop is not None and self.session.stop.kind != "pause":
-                self.leave()  # asked twice
+            nonlocal asked
+            asked += 1
+            if asked > 1:
+                self.leave()
             else:
-                self.ask_stop(self.settings.stop)
+                self.ask_stop(self.settings.stop)  # a graver stop that is under way goes on
 
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
             loop.add_signal_handler(signal.SIGINT, end)
@@ -275,11 +286,15 @@ class Runner:
     # What comes in
 
     def _fact(self, number: int, fact: Fact, now: int) -> None:
-        if self.session is not None:
+        if self.session is None:
+            return
+        if self._failure is None:
             self._guard(self.session.on_fact, number, fact, now)
+        elif (gateway := self.session.links[number].gateway) is not None:
+            self._guard(gateway.on_fact, fact, now)  # only what is still to be cancelled matters
 
     def _rows(self, number: int, events: EventArray, now: int) -> None:
-        if self.session is not None:
+        if self.session is not None and self._failure is None:
             self._guard(self.session.on_rows, number, events, now)
 
     def _guard(self, call: Callable[..., None], *given: Any) -> None:
@@ -308,8 +323,8 @@ class Runner:
         now = self.now
         for adapter in self._adapters:
             if adapter.next_due() <= now:
-                adapter.on_time(now)
-        if self.session is not None and self.session.next_due() <= now:
+                self._guard(adapter.on_time, now)
+        if self.session is not None and self._failure is None and self.session.next_due() <= now:
             self._guard(self.session.on_time, now)
         self._arm()
 
@@ -330,11 +345,10 @@ class Runner:
     async def _shut(self, session: Session) -> None:
         if self._handle is not None:
             self._handle.cancel()
-        if self._failure is not None:
-            self._cancel_after_failure(session)
-        with contextlib.suppress(HaltError):
-            session.note_balances()
-            session.step.end(self.now)
+        if self._failure is not None and self._gateways_started:
+            await self._cancel_after_failure(session)
+        self._guard(session.note_balances)
+        self._guard(session.step.end, self.now)
         for adapter in self._adapters:
             adapter.stop(self.now)
             if hasattr(adapter, "close"):
@@ -342,12 +356,19 @@ class Runner:
         for wire in self._wires:
             await wire.shut()
 
-    def _cancel_after_failure(self, session: Session) -> None:
-        """Whatever went wrong here, the venue is still told to cancel everything."""
-        for link in session.links:
-            if link.gateway is not None:
-                with contextlib.suppress(Exception):
-                    link.gateway.cancel_everything(self.now)
+    async def _cancel_after_failure(self, session: Session) -> None:
+        """Whatever went wrong here, the venue is still told to cancel everything, and has a moment to confirm it."""
+        gateways = [link.gateway for link in session.links if link.gateway is not None]
+        for gateway in gateways:
+            self._guard(gateway.cancel_everything, self.now)
+        deadline = asyncio.get_running_loop().time() + _LAST_PATIENCE
+        while not all(gateway.everything_cancelled for gateway in gateways):
+            if asyncio.get_running_loop().time() > deadline:
+                return
+            await asyncio.sleep(0.02)
+            for each in (*self._adapters, *gateways):
+                if each.next_due() <= self.now:
+                    self._guard(each.on_time, self.now)
 
     def _outcome(self, session: Session) -> Outcome:
         stop = session.stop
@@ -365,6 +386,6 @@ class Runner:
             (self.now - self._started_at) / 1e9,
             int(session.step.wired.state.engine[0]["events"]),
             stop.kind if stop is not None else "",
-            stop is not None and stop.done,
+            stop is not None and stop.done and not stop.short,
             left,
         )

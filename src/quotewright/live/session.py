@@ -167,13 +167,27 @@ class Session:
         return range(len(self.leg_instruments))
 
     def begin_stop(self, stop: Stop, now: int) -> None:
-        """Begin one of the stops; a graver one takes the place of one under way."""
+        """Begin one of the stops; a graver one takes the place of one under way. It is in the log before it begins."""
         if self.stop is not None and not self.stop.done and self.stop.gravity >= stop.gravity:
             return
         self.now = now
         self.stop = stop
+        self.note_stop(done=False)
+        self.step.log.flush()
         stop.begin(self, now)
         self._settle(now)
+
+    def end_pause(self) -> None:
+        """Quoting is resumed: a pause is no longer for the next session to take up."""
+        if self.stop is not None and self.stop.kind == "pause":
+            self.note_stop(done=True)
+            self.step.log.flush()
+            self.stop = None
+
+    def note_stop(self, *, done: bool) -> None:
+        """Put the stop into the log: what was not done the next session takes up, whatever ends this one."""
+        assert self.stop is not None
+        self.step.log.append(NOTE, msgspec.json.encode({"kind": "stop", "stop": self.stop.kind, "done": done}))
 
     # Inside
 

@@ -19,26 +19,34 @@ if TYPE_CHECKING:
 
 GRAVITY = {"pause": 1, "cancel": 2, "flatten": 3}
 _LOOK_AGAIN = 50_000_000
+_PUSH_AGAIN = 1_000_000_000
 
 
 class Stop:
-    """One stop under way; `done` when confirmed, `late` when it has taken longer than `patience` ns."""
+    """One stop under way; `done` when nothing rests any more, `late` when that has taken longer than `patience` ns.
+
+    A flatten that was not flat in that time gives up on what is left, and is `short`: then all is cancelled, for which
+    it has as long again.
+    """
 
     def __init__(self, kind: str, *, patience: int = 60 * 10**9, beyond: int = 1000) -> None:
         self.kind = kind
         self.gravity = GRAVITY[kind]
         self.done = False
         self.late = False
+        self.short = False
         self.left: list[tuple[int, int]] = []  # (leg, position atoms) that could not be taken to zero
         self._patience = patience
         self._beyond = beyond  # ticks beyond the touch that takes may go
         self._deadline = 0
         self._asked = False
         self._next = 0
+        self._push = 0
 
     def begin(self, session: Session, now: int) -> None:
         """Pull every quote; positions begin to be taken where that is asked."""
         self._deadline = now + self._patience
+        self._push = now + _PUSH_AGAIN
         session.hold(session.legs, Hold.OPERATOR if self.kind == "pause" else Hold.STOPPING, now)
         if self.kind == "flatten":
             session.answer([_flatten(leg, self._beyond) for leg in session.legs], now)
@@ -51,8 +59,15 @@ class Stop:
         """See how far it is."""
         self._next = now + _LOOK_AGAIN
         if now > self._deadline:
-            self.late = True
+            if self.kind == "flatten" and not self._asked:
+                self.short = True
+                self._deadline = now + self._patience
+            else:
+                self.late = True
         if self.kind == "flatten" and not self._flat(session) and not self._asked:
+            if now >= self._push:  # nothing else may come that would make an agent look at its position again
+                self._push = now + _PUSH_AGAIN
+                session.answer([_flatten(leg, self._beyond) for leg, _ in self.left], now)
             return  # what it was too little to take then is not looked at again, whatever the price does
         if not self._asked and self.kind != "pause":
             self._asked = True
@@ -72,7 +87,7 @@ class Stop:
             position = int(state.legs[leg]["position"])
             if position:
                 self.left.append((leg, position))
-                flat = flat and (self.late or bool(is_flat(state, leg)))
+                flat = flat and (self.short or bool(is_flat(state, leg)))
         return flat
 
     def _nothing_open(self, session: Session) -> bool:

@@ -199,7 +199,6 @@ class Process:
         if self.session is None or self._log is None:
             return
         self._say(now, f"stop: {kind}")
-        self._log.append(NOTE, msgspec.json.encode({"kind": "stop", "stop": kind, "done": False}))
         self.session.begin_stop(Stop(kind, patience=STOP_PATIENCE), now)
 
     @property
@@ -255,10 +254,10 @@ class Process:
         stop = self.session.stop
         if stop is None or stop.kind == "pause" or not (stop.done or stop.late):
             return
-        if stop.late:
+        if stop.late or stop.short:
             self._violations.add("stop is confirmed", f"{stop.kind} has not ended: {self.settled()}", now)
         else:
-            self._log.append(NOTE, msgspec.json.encode({"kind": "stop", "stop": stop.kind, "done": True}))
+            self.session.note_stop(done=True)
         self.session.step.end(now)
         self._adapter.stop(now)
         self._log.close()
