@@ -13,7 +13,7 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
-from quotewright.domain.errors import InputError, ParseError
+from quotewright.domain.errors import InputError, ParseError, QuotewrightError
 from quotewright.domain.events import BID, EventArray
 from quotewright.domain.instrument import Instrument
 from quotewright.domain.journal import Reject
@@ -293,7 +293,9 @@ class CcxtVenue:
         while not self.ready:
             try:
                 await asyncio.wait_for(self._load(), self.settings.start_time_out / SECOND)
-            except InputError as error:
+            except (
+                QuotewrightError
+            ) as error:  # no such symbol, or steps that cannot be had exactly: no use in trying again
                 self._tell(Alarm("instrument-unknown", str(error), "halt"))
                 return
             except Exception as error:
