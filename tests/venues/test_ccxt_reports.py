@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quotewright.domain.errors import ParseError
-from quotewright.domain.events import ASK, BID, CLEAR, LAST, LEVEL, STATUS, Status
+from quotewright.domain.events import ASK, BID, CLEAR, ESTIMATED_TIME, LAST, LEVEL, STATUS, Status
 from quotewright.domain.instrument import Instrument
 from quotewright.domain.journal import Reject
 from quotewright.gateway.port import OrderReport, OrderStatus, Source, TradeReport
@@ -20,10 +22,11 @@ from quotewright.gateway.port import OrderReport, OrderStatus, Source, TradeRepo
 pytest.importorskip("ccxt")
 
 from quotewright.venues.ccxt_exchange import Taps, make_exchange
-from quotewright.venues.ccxt_feed import BookRows
+from quotewright.venues.ccxt_feed import BookRows, CcxtFeed
 from quotewright.venues.ccxt_markets import capabilities, differences, find_market, restated, rules, stated_instrument
 from quotewright.venues.ccxt_reports import Reader, VenueIds, atoms, plain
 from quotewright.venues.ccxt_settings import CcxtSettings
+from quotewright.venues.ccxt_stream import Unread
 
 _FILTERS = [
     {"filterType": "PRICE_FILTER", "minPrice": "0.01000000", "maxPrice": "1000000.00", "tickSize": "0.01000000"},
@@ -206,6 +209,35 @@ def test_the_market_is_the_instrument_in_the_venues_own_digits() -> None:
     told = {"rateLimits": [{"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100}]}
     assert [(rule.kind, rule.interval, rule.limit) for rule in rules(exchange, told)] == [("orders", 10**10, 100)]
     assert rules(exchange, {})[0].limit == 1200
+
+
+def test_trades_become_rows_once_each() -> None:
+    sent = [
+        [{"id": "7", "side": "buy", "price": 61000.01, "amount": 0.00002, "timestamp": 5}],
+        [{"id": "7", "side": "buy", "price": 61000.01, "amount": 0.00002, "timestamp": 5}],  # after a reconnection
+        [{"id": "x-9", "side": "sell", "price": 1e-2, "amount": 1e-05, "timestamp": None}],
+    ]
+
+    class Exchange:
+        async def watch_trades(self, symbol: str) -> list[dict[str, Any]]:
+            if not sent:
+                raise ConnectionError
+            return sent.pop(0)
+
+    chunks: list[Any] = []
+    settings = CcxtSettings(exchange="binance")
+    feed = CcxtFeed(
+        [_BTC], lambda rows, now: chunks.append(rows), lambda *_: None, Unread(lambda _: None, 1), settings,
+        lambda: 99, Random(1),
+    )  # fmt: skip
+    feed._exchange = Exchange()
+    with pytest.raises(ConnectionError):
+        asyncio.run(feed._trades(0, "BTC/USDT"))
+    first, second = (chunk[0] for chunk in chunks)
+    assert (first["side"], first["price"], first["qty"], first["seq"]) == (BID, 6_100_001, 2, 7)
+    assert (first["exch_ts"], first["local_ts"], first["flags"]) == (5_000_000, 99, LAST)
+    assert (second["side"], second["price"], second["qty"]) == (ASK, 1, 1)
+    assert (second["exch_ts"], second["flags"], second["seq"] > 2**60) == (99, LAST | ESTIMATED_TIME, True)
 
 
 _SIDES = st.dictionaries(st.integers(1, 400), st.integers(1, 10**9), max_size=30)

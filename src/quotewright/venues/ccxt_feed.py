@@ -31,7 +31,7 @@ from quotewright.domain.units import Step
 from quotewright.gateway.port import Alarm, Cleared, Fact
 from quotewright.venues.ccxt_exchange import Taps, ccxt_pro, make_exchange
 from quotewright.venues.ccxt_markets import find_market
-from quotewright.venues.ccxt_reports import VenueIds, plain
+from quotewright.venues.ccxt_reports import VenueIds, plain, remember
 from quotewright.venues.ccxt_settings import SECOND, CcxtSettings
 from quotewright.venues.ccxt_stream import Unread
 
@@ -100,6 +100,23 @@ def level_rows(levels: Sequence[Level], seq: int, number: int, *, snapshot: bool
     return events
 
 
+def trade_rows(
+    trades: Sequence[Mapping[str, Any]], instrument: Instrument, number: int, ids: VenueIds, now: int
+) -> EventArray:
+    """Trades as TRADE rows, each an update of its own; ParseError for prices and amounts off the steps."""
+    events = empty_events(len(trades))
+    events["kind"], events["flags"], events["local_ts"], events["instrument"] = TRADE, LAST, now, number
+    for event, trade in zip(events, trades, strict=True):
+        event["side"] = BID if trade["side"] == "buy" else ASK
+        event["price"] = instrument.price_ticks(plain(trade["price"], "price"))
+        event["qty"] = instrument.qty_lots(plain(trade["amount"], "amount"))
+        event["seq"] = ids.number(str(trade["id"])) if trade.get("id") else 0
+        event["exch_ts"] = int(trade.get("timestamp") or 0) * MILLISECOND or now
+        if not trade.get("timestamp"):
+            event["flags"] |= ESTIMATED_TIME
+    return events
+
+
 def stamp(events: EventArray, time: int, now: int) -> None:
     """Set both times; one that the venue did not tell is estimated by ours and flagged."""
     events["local_ts"] = now
@@ -129,6 +146,7 @@ class CcxtFeed:
         self._clock = clock
         self._random = random
         self._ids = VenueIds()
+        self._seen: list[dict[str, bool]] = [{} for _ in self._instruments]  # ids of trades
         taps = Taps(_nothing, _nothing, self._on_message, _nothing, _nothing)
         self._exchange: Any = make_exchange(settings, None, taps, exact=False)
         self._loading = asyncio.Lock()
@@ -174,30 +192,31 @@ class CcxtFeed:
                 if first:
                     first = False
                     self._sink(Cleared("stale-market", number), now)
-        except ParseError as error:
-            self._unread(self._instruments[number].name, str(error))
-            raise
-        finally:
+        except Exception as error:
             now = self._clock()
             self._rows(state.gap(now), now)
+            if isinstance(error, ParseError):
+                self._unread(self._instruments[number].name, str(error))
             await self._forget(symbol)
+            raise
 
     async def _trades(self, number: int, symbol: str) -> None:
-        instrument = self._instruments[number]
         while True:
             trades = await self._exchange.watch_trades(symbol)
             now = self._clock()
-            events = empty_events(len(trades))
-            for row, trade in enumerate(trades):
-                event = events[row]
-                event["side"] = BID if trade["side"] == "buy" else ASK
-                event["price"] = instrument.price_ticks(plain(trade["price"], "price"))
-                event["qty"] = instrument.qty_lots(plain(trade["amount"], "amount"))
-                event["seq"] = self._ids.number(str(trade["id"])) if trade.get("id") else 0
-                event["exch_ts"] = int(trade.get("timestamp") or 0) * MILLISECOND or now
-            events["kind"], events["flags"], events["local_ts"], events["instrument"] = TRADE, LAST, now, number
-            if len(events):
-                self._rows(events, now)
+            fresh = [trade for trade in trades if self._is_new(number, trade)]
+            if fresh:
+                self._rows(trade_rows(fresh, self._instruments[number], number, self._ids, now), now)
+
+    def _is_new(self, number: int, trade: Mapping[str, Any]) -> bool:
+        """Many venues send the latest trades again when they are subscribed to."""
+        name = trade.get("id")
+        if name is None:
+            return True
+        known = self._seen[number]
+        new = name not in known
+        remember(known, name, True)
+        return new
 
     async def _forget(self, symbol: str) -> None:
         """Drop ccxt's book and its connection, so that the next watch subscribes anew: it never resubscribes itself."""
