@@ -168,10 +168,14 @@ class Account:
             self._used_up[order.leg] = max(self._used_up.get(order.leg, -1), order.order)
 
     def _reserve(self, more: int) -> tuple[int, int]:
-        """Weight that must stay free to cancel every open order, and to ask for each, with `more` orders on top."""
+        """Weight that must stay free to cancel every open order, and to ask for each, with `more` orders on top.
+
+        Cancelling all in every instrument is always possible, for there may be orders that are not known yet.
+        """
         count = self._live_count + more
-        cancel = self._cost("cancel").weight * self.settings.cancel_attempts
-        return count * cancel, count * self._cost("query_order").weight
+        attempts = self.settings.cancel_attempts
+        cancel = count * self._cost("cancel").weight + len(self._live) * self._cost("cancel_all").weight
+        return cancel * attempts, count * self._cost("query_order").weight
 
     def _cost(self, command: str) -> Cost:
         cost = self._costs.get(command)
