@@ -1,15 +1,22 @@
-"""What a stop must outlive, what it must not claim, and what an error of ours must not leave behind."""
+"""What a stop must outlive and must not claim, and what a restart may take over."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pains_stage import MID, Stage, quoter
+import pytest
+from pains_stage import MID, ROOMY, Stage, quoter
 
+from quotewright.domain.errors import InputError
 from quotewright.domain.events import ASK
+from quotewright.live.assemble import Place, assemble
 from quotewright.live.carry import read_carry
 from quotewright.live.stops import Stop
+from quotewright.sessions.agents import AgentSpec
+from quotewright.simtest.process import session_markets, session_settings
+from quotewright.storage.session_log import SessionLog
 
+OWN = Path(__file__).parents[2] / "examples" / "02_own_strategy.py"
 SECOND = 10**9
 
 
@@ -70,3 +77,48 @@ def test_a_flatten_that_cannot_be_is_not_confirmed_and_goes_on_at_the_next_start
         stage.until(lambda: stage.process.ended == "stopped", 60)
         assert stage.position("AAA") < 10**5
         assert read_carry(stage.folder).stop == ""
+
+
+def test_the_first_update_after_a_restart_meets_the_orders_taken_over(tmp_path: Path) -> None:
+    """A strategy that decides on every touch must not quote before it knows of what rests from before."""
+    own = AgentSpec("own", str(OWN), {}, ROOMY)
+    with Stage(tmp_path, own, move=0.5) as stage:
+        stage.begin()
+        stage.run(1)
+        resting = len(stage.open())
+        assert resting
+        stage.kill()
+        stage.fault("refuse_connect", connection="market")
+        stage.begin(settled=False)
+        stage.run(8)
+        assert not stage.gateway.holds  # the account is ready, the market has not been heard of
+        assert not stage.session.step.started
+        stage.heal()
+        stage.until(lambda: not stage.process.settled())
+        stage.run(2)
+        assert not any("order-twice" in line for line in stage.lines)
+        assert {order.client_id for order in stage.open()} == stage.process.known_ids()
+        assert len(stage.open()) <= resting
+        stage.stop("cancel")
+        assert not stage.open()
+        stage.agree()
+
+
+def test_real_books_are_not_gone_on_with_in_simulation_nor_the_other_way(tmp_path: Path) -> None:
+    with Stage(tmp_path, quoter("maker")) as stage:
+        stage.begin()
+        stage.run(1)
+        stage.kill()
+    settings = session_settings(stage.plan)
+    places = [Place(settings.venues[0], session_markets(stage.plan))]
+    carry = read_carry(stage.folder)
+    assert carry.orders
+    with SessionLog(stage.folder) as log:
+        with pytest.raises(InputError, match="real books here, and would go on with them in simulated trading"):
+            assemble(settings, "paper", places, log, carry, stage.now)
+        for leg in carry.legs:
+            leg.simulated = True
+        with pytest.raises(InputError, match="simulated books here, and would go on with them in real trading"):
+            assemble(settings, "live", places, log, carry, stage.now)
+        assemble(settings, "paper", places, log, carry, stage.now)
+        assert not carry.orders  # the venue that they rested at is gone

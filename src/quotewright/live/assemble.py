@@ -70,7 +70,12 @@ def assemble(
     elsewhere = [place.settings.name for place in places if place.port is not None]
     pairs = [(number, index) for number, agent in enumerate(agents) for index in _traded(agent, names)]
     legs = [replace_leg(carry.leg(agents[number].name, names[index])) for number, index in pairs]
-    _check_left(carry, legs, names)
+    for (number, _), leg in zip(pairs, legs, strict=True):
+        leg.simulated = mode != "live" or agents[number].name in simulated
+        if not leg.simulated:
+            leg.held |= int(Hold.VENUE)  # until its gateway is ready, and what rests from before is in the step's books
+    _check_left(carry, legs)
+    orders, leg_of = _adopted(carry, legs)
     starts = {
         pair: LegStart(leg.cash, leg.position, leg.orders_sent, held=leg.held, halted=leg.halted)
         for pair, leg in zip(pairs, legs, strict=True)
@@ -87,7 +92,6 @@ def assemble(
         spare_legs=spare_legs,
         in_flight=in_flight,
     )
-    orders, leg_of = _adopted(carry, legs)
     session_number = max(carry.session + 1, now // 1_000_000)  # a lost log does not make it repeat
     frame = StartFrame(
         session_number, mode, now, settings.to_dict(), [_market(market) for market in markets], legs, orders, carry,
@@ -161,10 +165,19 @@ def _traded(agent: AgentSpec, names: Sequence[str]) -> list[int]:
     return [index for index, name in enumerate(names) if not agent.instruments or name in agent.instruments]
 
 
-def _check_left(carry: Carry, legs: Sequence[LegCarry], names: Sequence[str]) -> None:
-    here = {(leg.agent, leg.instrument) for leg in legs}
-    for leg in carry.legs:
-        if leg.position and (leg.agent, leg.instrument) not in here:
+def _check_left(carry: Carry, legs: Sequence[LegCarry]) -> None:
+    here = {(leg.agent, leg.instrument): leg for leg in legs}
+    with_orders = {order.leg for order in carry.orders}
+    for number, leg in enumerate(carry.legs):
+        now = here.get((leg.agent, leg.instrument))
+        if now is not None and now.simulated != leg.simulated and (leg.position or leg.cash or number in with_orders):
+            was, would_be = ("real", "simulated") if now.simulated else ("simulated", "real")
+            raise InputError(
+                "out",
+                f"{leg.agent} on {leg.instrument}",
+                f"has {was} books here, and would go on with them in {would_be} trading: choose another folder",
+            )
+        if leg.position and now is None:
             raise InputError(
                 "agent",
                 leg.agent,
@@ -174,7 +187,10 @@ def _check_left(carry: Carry, legs: Sequence[LegCarry], names: Sequence[str]) ->
 
 
 def _adopted(carry: Carry, legs: Sequence[LegCarry]) -> tuple[list[OrderCarry], dict[tuple[str, str], int]]:
-    """Orders of earlier sessions with numbers of this one; those of agents that are gone are left to the gateway."""
+    """Orders of earlier sessions with numbers of this one; those of agents that are gone are left to the gateway.
+
+    Simulated ones ended with the session they were in.
+    """
     leg_of = {(leg.agent, leg.instrument): number for number, leg in enumerate(legs)}
     sent = [leg.orders_sent for leg in legs]
     found: list[OrderCarry] = []
@@ -182,13 +198,15 @@ def _adopted(carry: Carry, legs: Sequence[LegCarry]) -> tuple[list[OrderCarry], 
     for order in carry.orders:
         before = carry.legs[order.leg]
         leg = leg_of.get((before.agent, before.instrument), -1)
-        if leg < 0:
+        if leg < 0 or before.simulated:
             continue
         sent[leg] += 1
         number = ((leg + 1) << _ID_BITS) + sent[leg]
         found.append(msgspec.structs.replace(order, number=number, leg=leg))
         kept.append(order)
     carry.orders = kept
+    for mine, count in zip(legs, sent, strict=True):
+        mine.orders_sent = count  # whatever the step sends before it has heard of them has other numbers
     return found, leg_of
 
 

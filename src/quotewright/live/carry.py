@@ -33,6 +33,7 @@ class LegCarry(msgspec.Struct):
     orders_sent: int = 0
     held: int = 0  # bits of Hold
     halted: int = 0
+    simulated: bool = False  # its orders met the simulated venue, which ended with the session
 
 
 class OrderCarry(msgspec.Struct):
@@ -132,8 +133,7 @@ def _start(payload: bytes) -> StartFrame:
 
 
 def _fold(start: StartFrame, records: Any, answers: Any, more: Iterable[dict[str, Any]]) -> Carry:
-    legs = [LegCarry(each.agent, each.instrument, each.cash, each.position, each.orders_sent, each.held, each.halted)
-            for each in start.legs]  # fmt: skip
+    legs = [msgspec.structs.replace(each, simulated=each.simulated or start.mode != "live") for each in start.legs]
     carry = Carry(start.session, legs, [], dict(start.carry.seen), dict(start.carry.sessions), start.carry.stop)
     carry.balances = dict(start.carry.balances)
     carry.since = start.carry.since or start.time
@@ -141,7 +141,7 @@ def _fold(start: StartFrame, records: Any, answers: Any, more: Iterable[dict[str
     names = [str(market["name"]) for market in start.markets]
     for content in more:
         if content["kind"] == "agent":
-            legs.append(LegCarry(content["agent"], content["instrument"]))
+            legs.append(LegCarry(content["agent"], content["instrument"], simulated=not content["live"]))
             if content["agent"] not in agents:
                 agents.append(content["agent"])
         elif content["kind"] == "stop":
