@@ -25,8 +25,8 @@ class Learned(NamedTuple):
 async def learn_ccxt(settings: CcxtSettings, venue: str, symbols: Sequence[str], key: CcxtKey | None) -> list[Learned]:
     """Instruments and mids, by the venue's own symbols; rates of the account, with a key.
 
-    Raises InputError for a symbol that it does not have, PauseError if it cannot be reached or a book is one-sided,
-    MissingExtraError without ccxt.
+    Raises InputError for a symbol that it does not have and a key that it does not take, PauseError if it cannot be
+    reached or a book is one-sided, MissingExtraError without ccxt.
     """
     silent = Taps(_ignore, _ignore, _ignore, _ignore, _ignore)
     exchange = make_exchange(settings, key, silent, exact=True)
@@ -34,8 +34,10 @@ async def learn_ccxt(settings: CcxtSettings, venue: str, symbols: Sequence[str],
         async with asyncio.timeout(settings.start_time_out / SECOND):
             await exchange.load_markets()
             return [await _learn(exchange, venue, symbol) for symbol in symbols]
-    except (TimeoutError, ccxt_pro().NetworkError) as error:
-        raise PauseError(f"{settings.exchange} cannot be reached: {type(error).__name__}: {error}") from error
+    except ccxt_pro().AuthenticationError as error:
+        raise InputError("keys", "…", f"are not accepted by {settings.exchange}: {error}") from error
+    except (TimeoutError, ccxt_pro().BaseError) as error:
+        raise PauseError(f"{settings.exchange} cannot be asked: {type(error).__name__}: {error}") from error
     finally:
         await exchange.close()
 

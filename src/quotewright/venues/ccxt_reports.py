@@ -89,7 +89,7 @@ class Reader:
         self._ticks: list[Step] = [each.price_step for each in instruments]
         self._lots: list[Step] = [each.qty_step for each in instruments]
         self.ids = VenueIds()
-        self._client_ids: dict[int, str] = {}  # by venue id: lists of trades do not name them
+        self._client_ids: dict[tuple[int, int], str] = {}  # by instrument and venue id, which is unique in it alone
         self._venue_ids: dict[str, int] = {}
 
     def instrument(self, symbol: Any) -> int:
@@ -100,9 +100,9 @@ class Reader:
         """An order structure; `client_id` of the command it answers, where the venue's answer names another's."""
         number = self._instrument(raw)
         venue_id = self.ids.number(str(self._told(raw, "id")))
-        name = client_id or self._client_ids.get(venue_id) or str(raw.get("clientOrderId") or "")
+        name = client_id or self._client_ids.get((number, venue_id)) or str(raw.get("clientOrderId") or "")
         if name:
-            remember(self._client_ids, venue_id, name)
+            remember(self._client_ids, (number, venue_id), name)
             remember(self._venue_ids, name, venue_id)
         qty = self._lots[number].count(plain(raw.get("amount"), "amount"), "amount")
         filled = self._lots[number].count(plain(raw.get("filled"), "filled"), "filled")
@@ -133,7 +133,7 @@ class Reader:
         fee, asset = _fee(raw)
         info = self._info(raw)
         return TradeReport(
-            client_id=self._client_ids.get(venue_id) or str(info.get("C") or info.get("c") or ""),
+            client_id=self._client_ids.get((number, venue_id)) or str(info.get("C") or info.get("c") or ""),
             venue_id=venue_id,
             trade_id=self.ids.number(str(self._told(raw, "id"))),
             instrument=number,

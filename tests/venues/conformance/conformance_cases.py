@@ -138,6 +138,24 @@ class Conformance:
         assert missing.kind is FailureKind.UNKNOWN_ORDER
         assert bench.cancel(bench.order(BID, MID, 1)).kind is FailureKind.UNKNOWN_ORDER
 
+    def test_the_venues_ids_are_one_instruments_alone(self, bench: Bench) -> None:
+        """Binance numbers each symbol's orders and trades for itself: the same number is two orders."""
+        pairs = [[bench.rest(BID, MID, 4, number=number) for number in (0, 1)] for _ in range(3)]
+        orders = [order for pair in pairs for order in pair]
+        for number in (0, 1):
+            bench.take("SELL", MID, 10, number=number)
+        for order in orders[:4]:
+            assert bench.rig.until(lambda order=order: bench.status(order) is OrderStatus.FILLED)
+        for order in orders[4:]:
+            assert bench.rig.until(lambda order=order: bench.of(OrderReport, order, Source.STREAM)[-1].filled == 2)
+            assert bench.cancel(order).filled == 2
+            assert bench.rig.until(lambda order=order: bench.status(order) is OrderStatus.CANCELED)
+        for order in orders:
+            reports, trades = bench.of(OrderReport, order), bench.of(TradeReport, order, Source.STREAM)
+            assert {(report.instrument, report.qty) for report in reports} == {(order.instrument, 4)}
+            assert {trade.instrument for trade in trades} == {order.instrument}
+            assert sum(trade.qty for trade in trades) == (4 if order in orders[:4] else 2)
+
     def test_open_orders_are_all_and_only_those_of_the_instrument(self, bench: Bench) -> None:
         orders = [bench.rest(BID, MID - 10 - step, 5) for step in range(4)]
         bench.rest(BID, MID - 10, 5, number=1)

@@ -30,7 +30,7 @@ from quotewright.gateway.port import (
 )
 from quotewright.venues.ccxt_exchange import Taps, make_exchange
 from quotewright.venues.ccxt_learn import learn_ccxt
-from quotewright.venues.ccxt_settings import CcxtSettings
+from quotewright.venues.ccxt_settings import CcxtKey, CcxtSettings
 
 
 @pytest.fixture
@@ -97,15 +97,17 @@ def test_what_a_session_needs_is_learned_before_it_starts() -> None:
     try:
         settings, key = ccxt_settings(rig), ccxt_key(rig)
 
-        def learn(*symbols: str, at: str = "") -> list[tuple[object, int]]:
+        def learn(*symbols: str, at: str = "", key: CcxtKey = key) -> list[tuple[object, int]]:
             asked = settings if not at else type(settings)(exchange="binance", base_url=at, time_out=10**9)
             return rig.loop.run_until_complete(learn_ccxt(asked, "binance-spot", symbols, key))  # type: ignore[return-value]
 
         assert learn("BTCUSDT", "ETHUSDT") == [(INSTRUMENTS[0], 2 * MID), (INSTRUMENTS[1], 2 * MID)]
         with pytest.raises(InputError, match="BTCUSDT"):
             learn("NOSUCH")
-        with pytest.raises(PauseError, match="cannot be reached"):
+        with pytest.raises(PauseError, match="cannot be asked"):
             learn("BTCUSDT", at="http://127.0.0.1:1")
+        with pytest.raises(InputError, match="are not accepted"):
+            learn("BTCUSDT", key=CcxtKey("nobody", "x" * 16))
     finally:
         rig.close()
 
