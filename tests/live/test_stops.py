@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pains_stage import MID, ROOMY, Stage, quoter
 
+import quotewright.simtest.process
 from quotewright.domain.errors import InputError
 from quotewright.domain.events import ASK
 from quotewright.live.assemble import Place, assemble
@@ -122,3 +124,44 @@ def test_real_books_are_not_gone_on_with_in_simulation_nor_the_other_way(tmp_pat
             assemble(settings, "live", places, log, carry, stage.now)
         assemble(settings, "paper", places, log, carry, stage.now)
         assert not carry.orders  # the venue that they rested at is gone
+
+
+def test_an_order_by_hand_is_refused_before_the_market_is_heard_of(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage:
+        stage.fault("refuse_connect", connection="market")
+        stage.begin(settled=False)
+        stage.run(5)
+        assert not stage.session.step.started
+        with pytest.raises(InputError, match="the market has not been heard of yet"):
+            stage.order("buy", "99", "0.1")
+        stage.heal()
+        stage.until(lambda: not stage.process.settled())
+        stage.run(1)
+        assert not any(order.price == 9_900 for order in stage.open())
+
+
+def test_an_agent_that_begins_while_its_market_is_stale_does_not_quote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_room(*given: Any, **named: Any) -> Any:
+        return assemble(*given, **{**named, "spare_legs": 2})
+
+    monkeypatch.setattr(quotewright.simtest.process, "assemble", with_room)
+    with Stage(tmp_path) as stage:
+        stage.begin()
+        stage.run(1)
+        stage.fault("frozen_stream", stream="depth")
+        stage.until(lambda: len(stage.session.links[0].alarms) == 2)
+        late = quoter("late")
+        stage.word("agent", settings=late.to_dict())
+        began = stage.now
+        stage.run(0.3)
+        assert len(stage.session.links[0].alarms) == 2
+        assert not stage.asked("order.place", began)
+        stage.heal()
+        stage.until(lambda: not stage.process.settled())
+        stage.run(2)
+        assert stage.asked("order.place", began)
+        stage.word("cancel")
+        with pytest.raises(InputError, match="the session is being stopped"):
+            stage.word("agent", settings=quoter("later").to_dict())

@@ -101,6 +101,7 @@ class Operator:
     def _resume(self, word: Mapping[str, Any], now: int) -> dict[str, Any]:
         legs = self._of(word)
         self._session.release(legs, Hold.OPERATOR, now)
+        self._session.end_pause()
         return {"resumed": [list(self._legs[leg]) for leg in legs]}
 
     def _stop(self, word: Mapping[str, Any], now: int) -> dict[str, Any]:
@@ -159,6 +160,8 @@ class Operator:
         kind = word.get("type", "limit")
         if not _is_one_of(kind, _TYPES):
             raise InputError("type", kind, f"must be one of {', '.join(_TYPES)}")
+        if not self._session.step.started:  # it would wait for the market, and leave at a price nobody has looked at
+            raise InputError("order", word.get("price"), "the market has not been heard of yet; try again")
         before = int(self._session.step.wired.state.legs[leg]["orders_sent"])
         self._session.answer([Response(0, 0, price, qty, 0, leg, int(Record.MANUAL), side, flags=_TYPES[kind])], now)
         sent = int(self._session.step.wired.state.legs[leg]["orders_sent"]) > before
@@ -185,17 +188,24 @@ class Operator:
         if agent.name in {each.name for each in self._agents}:
             raise InputError("name", agent.name, "is already an agent of this session")
         names = [market.name for market in self._markets]
-        wanted = agent.instruments or tuple(names)
+        wanted = tuple(dict.fromkeys(agent.instruments or names))
         for name in wanted:
             if name not in names:  # refused before any leg of it begins
                 raise InputError("instruments", name, f"is not in this session: {', '.join(names)}")
-        free = int((self._session.step.wired.state.legs["agent"] == NOBODY).sum())
+        stop = self._session.stop
+        if stop is not None and stop.kind != "pause":
+            raise InputError("agent", agent.name, "the session is being stopped")
+        free = len(self._session.step.wired.state.legs) - len(self._session.leg_instruments)
         if free < len(wanted):
             raise InputError(
                 "agent",
                 agent.name,
                 f"there is no room left for another agent: {free} legs are free, {len(wanted)} wanted",
             )
+        find(agent.strategy).bind(agent.params)
+        for name in wanted:  # what one instrument refuses must not leave the agent on another
+            market = self._markets[names.index(name)]
+            agent.limits.to_limits(market.instrument, market.reference2)
         for name in wanted:
             self._settle(agent, names.index(name), now)
         self._agents.append(replace(agent, instruments=wanted))
@@ -221,6 +231,7 @@ class Operator:
         self._session.answer(
             [Response(0, number, 0, decision_place(wired, agent), 0, leg, int(Record.ACTIVATED), 0)], now
         )
+        self._session.judge_leg(leg, now)
 
 
 def settle_agent(wired: Any, leg: int, agent: AgentSpec, market: Market, instrument: int, *, elsewhere: bool) -> None:

@@ -161,6 +161,19 @@ class Session:
         self._held.append(0)
         return len(self.leg_instruments) - 1
 
+    def judge_leg(self, leg: int, now: int) -> None:
+        """Hold a leg that has just begun for every reason that holds its neighbours."""
+        which = self.leg_instruments[leg]
+        for number, link in enumerate(self.links):
+            if not link.first <= which < link.first + link.count:
+                continue
+            if self.elsewhere[leg] == number and link.gateway is not None and link.gateway.held(which - link.first):
+                self.hold([leg], Hold.VENUE, now)
+            if any(where in (-1, which) for _, where in link.alarms):
+                self.hold([leg], Hold.MARKET, now)
+        if self._slow:
+            self.hold([leg], Hold.LATENCY, now)
+
     @property
     def legs(self) -> range:
         """Every leg that has an agent."""
