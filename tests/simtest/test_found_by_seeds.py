@@ -14,7 +14,7 @@ from quotewright.domain.journal import JOURNAL, Record
 from quotewright.domain.messages import RESPONSE
 from quotewright.exchange.api_errors import ApiError
 from quotewright.exchange.limits import MINUTE, SECOND, Counters, Limits
-from quotewright.gateway.port import Rule, Used
+from quotewright.gateway.port import Fact, Rule, Used
 from quotewright.live.carry import Carry, LegCarry, StartFrame, read_carry
 from quotewright.simtest.mortality import Killed, Mortality, MortalLog
 from quotewright.simtest.plan import draw_plan
@@ -40,6 +40,10 @@ class UnusedWire:
 
     def request(self, ref: int, method: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
         raise AssertionError(url)
+
+
+def ignore(fact: Fact, now: int) -> None:
+    """A sink."""
 
 
 def begun(folder: Path) -> SessionLog:
@@ -111,7 +115,7 @@ def test_a_refusal_for_weight_ends_with_the_minute() -> None:
 
 
 def test_market_data_waits_when_much_of_the_weight_is_used() -> None:
-    rest = RestCalls(UnusedWire(), BinanceSettings(), Attempts(BinanceSettings()), Due(), lambda *_: None)
+    rest = RestCalls(UnusedWire(), BinanceSettings(), Attempts(BinanceSettings()), Due(), ignore)
     minute, now = MINUTE, 1_800_000_000 * SECOND + 12 * SECOND
     rest.weigh(Used("weight", minute, 5999), now)
     assert rest.spared <= now  # of what limit is not known
