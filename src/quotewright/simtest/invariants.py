@@ -61,11 +61,15 @@ def _check_fills(
     """Every fill at the venue is in the log once, for the agent whose order it was, with its fee."""
     account = server.accounts[ACCOUNT]
     at_venue: Counter[Fill] = Counter()
-    oldest: dict[str, int] = {}  # the venue remembers no fills before
+    oldest: dict[str, int] = {}  # the venue remembers no fills, or not their orders, before
     for instrument in plan.instruments:
         fills = account.fills.get(instrument.symbol, ())
-        oldest[instrument.name] = fills[0].id if fills else 0
-        for fill in fills:
+        known = [(instrument.symbol, fill.order) in account.orders for fill in fills]
+        forgotten = len(known) - known[::-1].index(False) if False in known else 0
+        kept = list(fills)[forgotten:]
+        cut = forgotten or len(fills) == server.venue.settings.history
+        oldest[instrument.name] = kept[0].id if kept and cut else 0
+        for fill in kept:
             owner = observer.owner(account.orders[instrument.symbol, fill.order].client_id)
             fee = fill.fee if fill.fee_asset == instrument.base else int(fill.fee * ASSET_ATOM / instrument.money_unit)
             key = (owner[0] if owner else "", instrument.name, fill.id, fill.side, fill.price, fill.qty, fee)
