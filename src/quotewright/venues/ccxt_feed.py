@@ -153,17 +153,18 @@ class CcxtFeed:
 
     async def run(self) -> None:
         """Every instrument's book and trades."""
-        watches = [self._kept(number, self._books) for number in range(len(self._instruments))]
+        numbers = range(len(self._instruments))
+        watches = [self._kept(number, self._books, "stale-market", "pause") for number in numbers]
         if self._exchange.has.get("watchTrades") is True:
-            watches += [self._kept(number, self._trades) for number in range(len(self._instruments))]
+            watches += [self._kept(number, self._trades, "trades-interrupted", "note") for number in numbers]
         await asyncio.gather(*watches)
 
     async def close(self) -> None:
         """Give the sockets back."""
         await self._exchange.close()
 
-    async def _kept(self, number: int, watch: Callable[[int, str], Any]) -> None:
-        """Start a watch again whenever it ends, after a growing wait."""
+    async def _kept(self, number: int, watch: Callable[[int, str], Any], name: str, severity: str) -> None:
+        """Start a watch again whenever it ends, after a growing wait; the end is an alarm."""
         wait = self._settings.backoff
         while True:
             began = self._clock()
@@ -173,7 +174,7 @@ class CcxtFeed:
                 await watch(number, find_market(self._exchange, self._instruments[number])["symbol"])
             except Exception as error:
                 why = f"{self._instruments[number].name}: {type(error).__name__}: {error}"[:300]
-                self._sink(Alarm("stale-market", why, "pause", number), self._clock())
+                self._sink(Alarm(name, why, severity, number), self._clock())
             if self._clock() - began > self._settings.longest_backoff:
                 wait = self._settings.backoff
             await asyncio.sleep(wait / SECOND * self._random.uniform(0.75, 1.25))

@@ -18,6 +18,7 @@ from conformance_rigs import SocketRig, ccxt_key, ccxt_over_sockets, ccxt_settin
 from quotewright.domain.errors import InputError, PauseError
 from quotewright.domain.events import BID
 from quotewright.domain.journal import Reject
+from quotewright.exchange.hooks import VenueEvent
 from quotewright.gateway.port import (
     Alarm,
     Cleared,
@@ -53,6 +54,21 @@ def test_a_stream_that_is_silent_about_an_acknowledged_order_is_given_up(ours: B
     told = ours.rest(BID, MID)
     ours.take("SELL", MID, told.qty)
     assert ours.rig.until(lambda: ours.of(TradeReport, told))
+
+
+def test_only_a_lost_book_keeps_quotes_away_and_it_is_taken_back(ours: Bench) -> None:
+    for number in (0, 1):
+        assert ours.rig.until(lambda number=number: Cleared("stale-market", number) in ours.rig.facts)
+    ours.take("SELL", MID - 2, 1)
+    heard = len(ours.rig.facts)
+    ours.rig.switch.events += [VenueEvent("gap", symbol="ETHUSDT"), VenueEvent("disconnect", path="market")]
+    for number in (0, 1):
+        assert ours.rig.until(lambda number=number: Cleared("stale-market", number) in ours.rig.facts[heard:], 20)
+    pausing = [fact for fact in ours.rig.facts[heard:] if isinstance(fact, Alarm) and fact.severity != "note"]
+    assert {(alarm.name, alarm.instrument) for alarm in pausing} <= {("stale-market", 0), ("stale-market", 1)}
+    last = [fact for fact in ours.rig.facts if isinstance(fact, (Alarm, Cleared)) and fact.name == "stale-market"]
+    for number in (0, 1):
+        assert isinstance([fact for fact in last if fact.instrument == number][-1], Cleared)
 
 
 @pytest.mark.parametrize("field", [b'"X":', b'"z":', b'"i":'])
