@@ -51,7 +51,7 @@ def cli() -> Callable[..., Result]:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `store` (synthetic:BTCUSDT, one minute), `run` (four agents) and `live` (four seconds of trading)."""
+    """A folder with `store` (synthetic:BTCUSDT, a minute), `run` (four agents) and `live` (four seconds of trading)."""
     folder = tmp_path_factory.mktemp("demo")
     result = _run("demo", "--seconds", 60, "--session", 4, "--out", folder, "--json")
     assert result.code == 0, result.err

@@ -43,10 +43,10 @@ def spawn(path: str, out: str, seconds: float) -> int:
 def main() -> None:
     for line in sys.stdin:
         path, out, seconds = line.split()
-        if seconds == "warm":  # compile everything here, so that children have it
-            print(session(path, out, 0.5), flush=True)
-        else:
-            print(spawn(path, out, float(seconds)), flush=True)
+        # "warm": compile everything here, so that children have it
+        code = session(path, out, 0.5) if seconds == "warm" else spawn(path, out, float(seconds))
+        sys.stdout.write(f"{code}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

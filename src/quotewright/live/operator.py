@@ -2,6 +2,7 @@
 
     {"do": "pause"}  {"do": "resume"}      of all agents, or of those in a list "agents"
     {"do": "cancel"}  {"do": "flatten"}
+    {"do": "abandon", "client_id": ID}     an order in doubt never reached the venue, by a person's word
     {"do": "accept-balances"}      what the venue says the accounts hold is right: a deposit, a withdrawal
     {"do": "param", "agent": NAME, "name": PARAM, "value": NUMBER}
     {"do": "order", "agent": NAME, "instrument": VENUE:SYMBOL, "side": "buy", "price": "1.5", "qty": "2"}
@@ -72,7 +73,7 @@ class Operator:
         known = {
             "pause": self._pause, "resume": self._resume, "cancel": self._stop, "flatten": self._stop,
             "param": self._param, "order": self._order, "trade": self._trade, "agent": self._agent,
-            "accept-balances": self._accept,
+            "accept-balances": self._accept, "abandon": self._abandon,
         }  # fmt: skip
         if not isinstance(do, str) or do not in known:
             raise InputError("do", do, f"must be one of {', '.join(known)}")
@@ -108,6 +109,15 @@ class Operator:
         kind = str(word["do"])
         self._session.begin_stop(Stop(kind, patience=self._settings.stop_patience), now)
         return {"stopping": kind}
+
+    def _abandon(self, word: Mapping[str, Any], now: int) -> dict[str, Any]:
+        client_id = word.get("client_id")
+        if not isinstance(client_id, str) or not client_id:
+            raise InputError("client_id", client_id, "must be the client id of an order in doubt")
+        for link in self._session.links:
+            if link.gateway is not None:
+                link.gateway.abandon(client_id, now)
+        return {"abandoned": client_id}
 
     def _accept(self, _: Mapping[str, Any], now: int) -> dict[str, Any]:
         accepted: list[str] = []

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from quotewright.domain.errors import HaltError
 from quotewright.domain.events import EventArray
 from quotewright.domain.journal import Hold, Record
 from quotewright.gateway.gateway import Gateway
@@ -39,6 +40,7 @@ class Link:
     count: int
     gateway: Gateway | None = None  # none: market data only
     holds: set[str] = field(default_factory=set[str])  # of the gateway, as last acted upon
+    must_look: bool = False  # a person must, before it is quoted there again
     alarms: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])  # name, instrument of the session
 
 
@@ -292,6 +294,7 @@ class Session:
                 self._early += answers
                 return
             waiting = self._take(answers, now)
+        raise HaltError("commands and refusals follow each other without end: the strategies or limits make no sense")
 
     def _take(self, answers: Sequence[Response], now: int) -> list[Departure]:
         """Hand answers to the step; with fills, what the account must now hold goes into the same write of the log."""
@@ -318,6 +321,7 @@ class Session:
             if gateway.notes:
                 for note in gateway.notes:
                     self.noted(note)
+                    link.must_look = link.must_look or note.severity == "halt"
                 gateway.notes.clear()
         return found
 
@@ -327,6 +331,9 @@ class Session:
         for number, link in enumerate(self.links):
             if link.gateway is None:
                 continue
+            if link.must_look:  # what should not happen has happened: no quotes until a person resumes
+                link.must_look = False
+                self.hold([leg for leg in self.legs if self.elsewhere[leg] == number], Hold.OPERATOR, now)
             if link.gateway.holds != link.holds:
                 link.holds = set(link.gateway.holds)
                 self._judge(number, link, link.gateway, now)

@@ -129,7 +129,9 @@ def wire(
                     "phase": int(agent.phase_ms * MILLISECOND),
                     "price_tolerance": agent.price_tolerance,
                     "qty_tolerance": int(agent.qty_tolerance * 1000),
-                    "amend_keeps_priority": int(instrument.amend_keeps_priority),
+                    "amend_keeps_priority": int(
+                        instrument.amend_keeps_priority and (agent.world or agent.name) not in elsewhere
+                    ),
                     "order_flags": POST_ONLY,
                     "in_feed": int((agent.world or agent.name) in elsewhere),
                     **asdict((starts or {}).get((number, index), LegStart())),

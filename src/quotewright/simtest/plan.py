@@ -176,7 +176,7 @@ def _agent(rng: Random, number: int, names: list[str]) -> AgentSpec:
 def _limits(rng: Random) -> Limits:
     return Limits(
         weight_minute=rng.choice((600, 1200, 3000, 6000)),
-        orders_10s=rng.choice((30, 60, 100, 300)),
+        orders_10s=rng.choice((60, 100, 200, 400)),
         orders_day=200_000,
         ban_after=10,
         ban_seconds=5,
