@@ -27,7 +27,7 @@ ADDRESS = "10.0.0.1"
 def _crowd(folder: Path) -> Stage:
     """Five ladders of ten levels on two instruments, all at the venue; sixty of the orders in doubt."""
     ladders = [quoter(f"ladder{number}", away=10.0 + number, levels=10) for number in range(5)]
-    stage = Stage(folder, *ladders, limits=Limits(orders_10s=500, weight_minute=WEIGHT))
+    stage = Stage(folder, *ladders, limits=Limits(orders_10s=2_000, weight_minute=WEIGHT))
     stage.fault("lost_ack", 60, request="order.place", times=DOUBTFUL)
     stage.fault("drop", 60, stream="user")
     stage.begin(settled=False)
