@@ -160,7 +160,7 @@ def test_kill_switch_stops_quoting_and_does_not_misfire(tmp_path: Path) -> None:
 def test_one_account_shared_by_several_agents(tmp_path: Path) -> None:
     """#3965, #4366: several bots on one account spend each other's limits and take each other's fills for their own."""
     agents = (quoter("one", away=2.0), quoter("two", away=2.5, levels=2), quoter("three", away=1.5, instruments=ON_A))
-    limits = Limits(orders_10s=60, weight_minute=1500)
+    limits = Limits(orders_10s=120, weight_minute=1500)
     with Stage(tmp_path, *agents, limits=limits, move=0.6, take=0.8, half_spread=5) as stage:
         stage.begin()
         stage.always(lambda: stage.observer.look(stage.now))
