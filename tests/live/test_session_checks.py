@@ -78,6 +78,7 @@ def test_a_sound_key_at_a_sound_venue_passes_every_check(venue: Serving, key: An
         ("trades", "wrong secret", "balances", "-1022"),
         ("unknown", SECRET, "key", "-2015"),
     ],
+    ids=("withdraws", "reads", "poor", "wrong-secret", "unknown"),  # the same in every process
 )
 def test_a_key_that_should_not_be_used_is_told(venue: Serving, name: str, secret: str, bad: str, why: str) -> None:
     found = checks(venue, HmacKey(name, secret))
