@@ -19,6 +19,7 @@ VENUE = "sim"
 START = 1_800_000_000 * SECOND  # of virtual time; any would do
 SYMBOLS = (("AAA", "0.01", "0.001", 10_000), ("BBB", "0.1", "0.0001", 12_000), ("CCC", "0.001", "0.01", 8_000))
 ORDER_NOTIONAL = 20.0
+ROOM_TO_BEGIN = 3000  # weight a minute: a new session does not know what the last one used, and asks much at first
 NETWORK_FAULTS = ("cut", "half_open", "silence", "lag", "lost_request", "lost_reply", "no_route")
 
 
@@ -118,6 +119,9 @@ def draw_plan(seed: int, *, seconds: float = 12.0, calm: bool = False) -> Plan:
         recv_window=rng.choice((1000, 2000, 2000, 5000)) * MS,
         window_ends=faulty,
     )
+    begins_again = plan.crashes or any(deed.word["do"] == "restart" for deed in plan.deeds)
+    if begins_again and plan.limits.weight_minute < ROOM_TO_BEGIN:
+        plan = replace(plan, limits=replace(plan.limits, weight_minute=ROOM_TO_BEGIN))
     if calm:
         return replace(plan, faults=(), network=(), crashes=())
     return plan
@@ -175,7 +179,7 @@ def _agent(rng: Random, number: int, names: list[str]) -> AgentSpec:
 
 def _limits(rng: Random) -> Limits:
     return Limits(
-        weight_minute=rng.choice((600, 1200, 3000, 6000)),
+        weight_minute=rng.choice((800, 1500, 3000, 6000)),
         orders_10s=rng.choice((60, 100, 200, 400)),
         orders_day=200_000,
         ban_after=10,

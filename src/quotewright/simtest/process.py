@@ -66,8 +66,8 @@ def adapter_settings(plan: Plan) -> BinanceSettings:
         most_backoff=2 * SECOND,
         settled=5 * SECOND,
         attempts=240,
-        probe_after=1 * SECOND,
-        silence=3 * SECOND,
+        probe_after=2 * SECOND,
+        silence=4 * SECOND,
         snapshot_levels=100,
         snapshot_retry=300 * MS,
         clock_interval=10 * SECOND,
@@ -80,10 +80,10 @@ def gateway_settings() -> GatewaySettings:
     """Patience short enough for a run of seconds."""
     return GatewaySettings(
         answer_timeout=4 * SECOND,
-        not_found_margin=500 * MS,
+        not_found_margin=6 * SECOND,  # more than queries ever lag
         rest_lag=5 * SECOND,
         retry_most=2 * SECOND,
-        reconcile_every=10 * SECOND,
+        reconcile_every=25 * SECOND,
         conflict_patience=3 * SECOND,
         unknown_patience=4 * SECOND,
         limited_wait=2 * SECOND,
@@ -283,7 +283,7 @@ class Process:
 
     def _noted(self, note: Note) -> None:
         self._say(note.time, f"  note {note.severity} {note.name}: {note.text} {note.client_id}")
-        if note.name == "no-budget-to-cancel":
+        if note.name == "budget":
             self._violations.add("cancel reserve", f"{note.text}: {note.client_id}", note.time, once="wait")
         if self._log is not None:
             self._log.append(NOTE, msgspec.json.encode({"kind": "note", **msgspec.to_builtins(note)}))
