@@ -89,6 +89,7 @@ def test_without_systemd_or_watched_elsewhere_it_is_silent(systemd: Systemd, oth
 
 
 def test_signals_stop_once_and_then_again_and_are_given_back() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a loop of another test may have left its own
     before = signal.getsignal(signal.SIGTERM)
 
     async def session() -> list[str]:
