@@ -192,7 +192,7 @@ def test_stale_balance_does_not_drop_a_side(tmp_path: Path) -> None:
             stage.run(1)
             assert both_sides(stage), f"one side only after {turn + 1} fills"
             assert "balances" not in stage.gateway.holds
-        assert len(stage.fills("AAA")) == 30
+        assert len(stage.fills("AAA")) >= 30  # a taker may meet two of our orders
         stage.heal()
         stage.run(30)
         assert not stage.process.settled()

@@ -20,6 +20,7 @@ from quotewright.simtest.mortality import Killed, Mortality, MortalLog
 from quotewright.simtest.plan import draw_plan
 from quotewright.simtest.process import session_settings
 from quotewright.storage.session_log import ANSWERS, META, NOTE, RECORDS, SessionLog, read_log
+from quotewright.venues.binance_clock import VenueClock
 from quotewright.venues.binance_due import Due
 from quotewright.venues.binance_line import Attempts
 from quotewright.venues.binance_rest import RestCalls
@@ -127,3 +128,23 @@ def test_market_data_waits_when_much_of_the_weight_is_used() -> None:
     rest.weigh(Used("weight", minute, 3600), now)
     assert rest.spared == now + 48 * SECOND
     assert rest.hold <= now  # orders may still be cancelled and asked about
+
+
+def test_a_clock_told_to_measure_while_it_measures_and_must_wait_does_not_ask_for_its_turn_for_ever() -> None:
+    """Seed 50430: -1021 during a ban, while a measurement is under way: it was due at once, again and again."""
+    asked: list[str] = []
+
+    class Wire(UnusedWire):
+        def request(self, ref: int, method: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
+            asked.append(url)
+
+    due, settings = Due(), BinanceSettings(rest_url="http://v")
+    rest = RestCalls(Wire(), settings, Attempts(settings), due, ignore)
+    clock = VenueClock(rest, settings, due, ignore, lambda now: None, lambda *_: None)
+    clock.measure(1)
+    rest.stay_away(SECOND)
+    clock.measure(2)
+    due.at = 2**63 - 1
+    clock.on_time(SECOND)
+    assert len(asked) == 1
+    assert due.at > SECOND

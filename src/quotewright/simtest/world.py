@@ -35,6 +35,7 @@ MOST_CALM = 240 * SECOND  # within which everything must have settled: a budget 
 MOST_STOP = 150 * SECOND
 LOOK_EVERY = 50 * MS
 ORDERS_INTERVAL = 10 * SECOND  # of the venue's limit on orders
+STANDING = 20_000  # steps at one moment: more is a session that turns without getting on
 ENOUGH_FILLS = 5
 ENOUGH_FAULTS = 5
 _SHARED_MEMORY = Path("/dev/shm")
@@ -58,6 +59,14 @@ class RunResult(msgspec.Struct):
     def enough(self) -> bool:
         """Whether it counts as a run: it has enough fills and faults."""
         return self.fills >= ENOUGH_FILLS and sum(self.faults.values()) >= ENOUGH_FAULTS
+
+
+class StandsStill(Exception):
+    """Virtual time does not go on."""
+
+    def __init__(self, now: int) -> None:
+        super().__init__(now)
+        self.now = now
 
 
 def run_plan(
@@ -98,11 +107,16 @@ class World:
         self._look_at = START
         self._crashed = self._torn = self._restarts = 0
         self._begun = self._server.accounts[ACCOUNT].free.copy()
+        self._standing = 0
 
     def run(self) -> RunResult:
         """Until the last stop is confirmed, or an invariant is broken for good."""
-        now = self._until_settled()
-        now = self._until_stopped(now)
+        try:
+            now = self._until_settled()
+            now = self._until_stopped(now)
+        except StandsStill as still:
+            now = still.now
+            self._violations.add("time goes on", "something is due again and again, and never done", now)
         process = self._process
         if process is not None and not process.ended:
             process.kill(now, noticed=True)
@@ -190,6 +204,9 @@ class World:
             due = min(due, START + self._deeds[0].at)
         if not alive:
             due = min(due, self._begin_at)
+        self._standing = self._standing + 1 if due <= now else 0
+        if self._standing > STANDING:
+            raise StandsStill(now)
         now = max(now, due)
         self._network.run(now)
         self._interfere(now)

@@ -65,6 +65,7 @@ class VenueClock:
     def on_time(self, now: int) -> None:
         """Measure if it is time to."""
         if self._next and now >= self._next:
+            self._next = 0  # also where one is under way: its end says when the next is due
             self.measure(now)
         if self._next:
             self._due.by(self._next)
