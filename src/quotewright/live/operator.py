@@ -251,7 +251,7 @@ def settle_agent(wired: Any, leg: int, agent: AgentSpec, market: Market, instrum
     strategy = find(agent.strategy)
     row = {
         "instrument": instrument,
-        "triggers": strategy.triggers,
+        "triggers": agent.triggers_or(strategy.triggers),
         "interval": int(agent.interval_ms * MILLISECOND) or strategy.interval,
         "phase": int(agent.phase_ms * MILLISECOND),
         "price_tolerance": agent.price_tolerance,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from quotewright.domain.errors import InputError
+from quotewright.domain.quotes import ON_FILL, ON_TIMER, ON_TOUCH, ON_TRADE
 from quotewright.risk.profile import RiskProfile
 
 _KEYS = (
@@ -18,6 +19,7 @@ _KEYS = (
     "limits",
     "world",
     "instruments",
+    "triggers",
     "interval_ms",
     "phase_ms",
     "price_tolerance",
@@ -25,12 +27,15 @@ _KEYS = (
 )
 
 
+TRIGGERS = {"timer": ON_TIMER, "fill": ON_FILL, "touch": ON_TOUCH, "trade": ON_TRADE}
+
+
 @dataclass(frozen=True)
 class AgentSpec:
     """One agent: a strategy with its parameters and limits, in a world, on some of the session's instruments.
 
-    `instruments` empty means all of them. `interval_ms` 0 means the strategy's own; `phase_ms`, less than the interval,
-    puts its timer off. `price_tolerance` is in ticks, `qty_tolerance` a share of the order.
+    `instruments` empty means all of them, `triggers` empty the strategy's own, as `interval_ms` 0 does. `phase_ms`,
+    less than the interval, puts its timer off. `price_tolerance` is in ticks, `qty_tolerance` a share of the order.
     """
 
     name: str
@@ -39,6 +44,7 @@ class AgentSpec:
     limits: RiskProfile = field(default_factory=RiskProfile)
     world: str = ""  # empty: a world of its own
     instruments: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()  # of TRIGGERS: what makes it decide
     interval_ms: float = 0.0
     phase_ms: float = 0.0
     price_tolerance: int = 0
@@ -46,7 +52,16 @@ class AgentSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a run's record; `agent_from_dict` reads them back."""
-        return {**asdict(self), "params": dict(self.params), "instruments": list(self.instruments)}
+        return {
+            **asdict(self),
+            "params": dict(self.params),
+            "instruments": list(self.instruments),
+            "triggers": list(self.triggers),
+        }
+
+    def triggers_or(self, own: int) -> int:
+        """What makes it decide, as the sum of ON_TIMER and the like; the strategy's `own` if nothing is set."""
+        return sum(TRIGGERS[name] for name in self.triggers) or own
 
 
 def agent_from_dict(given: Mapping[str, Any], number: int) -> AgentSpec:
@@ -80,11 +95,24 @@ def agent_from_dict(given: Mapping[str, Any], number: int) -> AgentSpec:
         limits=RiskProfile.from_dict(_table(where, "limits", given)),
         world=str(given.get("world", "")),
         instruments=tuple(str(name) for name in cast(Sequence[object], instruments)),
+        triggers=_triggers(where, given.get("triggers", ())),
         interval_ms=interval,
         phase_ms=phase,
         price_tolerance=tolerance,
         qty_tolerance=share,
     )
+
+
+def _triggers(where: str, given: object) -> tuple[str, ...]:
+    """Names in TRIGGERS, each once."""
+    known = ", ".join(TRIGGERS)
+    if not isinstance(given, list | tuple):
+        raise InputError(f"{where}: triggers", given, f"must be a list of {known}")
+    names = [str(name) for name in cast(Sequence[object], given)]
+    for name in names:
+        if name not in TRIGGERS:
+            raise InputError(f"{where}: triggers", name, f"makes no decision due; what does: {known}")
+    return tuple(dict.fromkeys(names))
 
 
 def _table(where: str, key: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def wire(
                     "strategy": compiled.index(agent.strategy) if strategy.compiled else IN_PYTHON,
                     "params_from": cells,
                     "params_to": cells + len(bound),
-                    "triggers": strategy.triggers,
+                    "triggers": agent.triggers_or(strategy.triggers),
                     "interval": interval,
                     "phase": int(agent.phase_ms * MILLISECOND),
                     "price_tolerance": agent.price_tolerance,
