@@ -53,6 +53,52 @@ def test_wherever_the_venue_begins_its_interval_no_window_is_passed(wanted: list
     assert max(arrived.values(), default=0) <= 12
 
 
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("charge"), st.sampled_from("ab"), st.integers(0, 30), st.integers(0, 3)),
+            st.tuples(
+                st.just("correct"), st.sampled_from("ab"), st.sampled_from(("weight", "orders")), st.integers(0, 90)
+            ),
+            st.tuples(
+                st.just("rule"), st.sampled_from("ab"), st.sampled_from(("weight", "orders")), st.integers(1, 90)
+            ),
+            st.tuples(st.just("reserve"), st.sampled_from("ab"), st.integers(0, 40), st.just(0)),
+            st.tuples(st.just("wait"), st.just(""), st.integers(0, 12), st.just(0)),
+        ),
+        max_size=60,
+    ),
+    st.integers(0, 30),
+    st.sampled_from((50, 80, 100)),
+)
+def test_what_fits_goes_on_to_fit_until_the_version_changes(happenings: list[Any], weight: int, percent: int) -> None:
+    """The gateway looks ahead for room and relies on it later: nothing may take the room away unnoticed."""
+    budget, now = Budget(), START
+    for kind, limit in (("weight", 60), ("orders", 10)):
+        for account in "ab":
+            budget.rule(account, kind, 10 * SECOND, limit)
+    cost = Cost(weight, 1)
+
+    def fits() -> bool:
+        return budget.fits("a", cost, now, budget.others("a"), percent)
+
+    found = (budget.version, fits())
+    for name, account, first, second in happenings:
+        if name == "charge":
+            budget.charge(account, Cost(first, second), now, percent)
+        elif name == "correct":
+            budget.correct(account, first, 10 * SECOND, second, now)
+        elif name == "rule":
+            budget.rule(account, first, 10 * SECOND, second)
+        elif name == "reserve":
+            budget.reserve(account, first)
+        else:
+            now += first * SECOND // 4
+        if budget.version == found[0] and found[1]:
+            assert fits()
+        found = (budget.version, fits())
+
+
 def test_what_others_use_on_the_address_counts_and_only_upward() -> None:
     budget = Budget()
     budget.rule("a", "weight", 60 * SECOND, 1000)

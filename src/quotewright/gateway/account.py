@@ -137,7 +137,7 @@ class Account:
                 live[name] = order
                 self._live_count += 1
         cancel, settle = self._reserve(0)
-        self.budget.reserves[self.settings.account] = cancel + settle
+        self.budget.reserve(self.settings.account, cancel + settle)
 
     @staticmethod
     def _put(group: dict[str, Order], order: Order, belongs: bool) -> None:

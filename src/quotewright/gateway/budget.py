@@ -72,12 +72,14 @@ class Budget:
     def __init__(self) -> None:
         self.blocked_until = 0  # nothing at all is sent before
         self.places_until: dict[str, int] = {}  # by account: no places before
-        self.reserves: dict[str, int] = {}  # weight that each account may need to settle and cancel its orders
+        self.version = 0  # another one whenever there may be less room than before
+        self._reserves: dict[str, int] = {}  # weight that each account may need to settle and cancel its orders
         self._weight: dict[int, Window] = {}
         self._orders: dict[str, dict[int, Window]] = {}
 
     def rule(self, account: str, kind: str, interval: int, limit: int) -> None:
         """Take a limit as the venue states it; a known one keeps what was counted."""
+        self.version += 1
         windows = self._weight if kind == "weight" else self._orders.setdefault(account, {})
         window = windows.get(interval)
         if window is None:
@@ -89,11 +91,19 @@ class Budget:
         """Count what the venue says is used beyond our own count, as if sent now."""
         windows = self._weight if kind == "weight" else self._orders.get(account, {})
         window = windows.get(interval)
-        if window is not None:
+        if window is not None and used > window.used(now):
+            self.version += 1
             window.charge(used - window.used(now), now)
+
+    def reserve(self, account: str, weight: int) -> None:
+        """Keep so much weight free for an account to settle and cancel its orders."""
+        if self._reserves.get(account) != weight:
+            self.version += 1
+            self._reserves[account] = weight
 
     def charge(self, account: str, cost: Cost, now: int, percent: int = 100) -> None:
         """Count a message that is sent now; `percent` of the limits is what orders are paced to."""
+        self.version += 1
         for window in self._weight.values():
             window.charge(cost.weight, now)
         if cost.orders:
@@ -102,7 +112,10 @@ class Budget:
                 window.keep_pace(cost.orders, now, percent)
 
     def fits(self, account: str, cost: Cost, now: int, keep: int, percent: int) -> bool:
-        """Whether a message leaves `keep` weight free, and stays within `percent` of every limit it counts against."""
+        """Whether a message leaves `keep` weight free, and stays within `percent` of every limit it counts against.
+
+        What fits goes on to fit while `version` is the same.
+        """
         for window in self._weight.values():
             after = window.used(now) + cost.weight
             if after + keep > window.limit or after * 100 > window.limit * percent:
@@ -117,9 +130,9 @@ class Budget:
 
     def others(self, account: str) -> int:
         """Weight reserved for the other accounts on the address."""
-        if len(self.reserves) < 2:  # its own, or none yet
-            return 0 if account in self.reserves else sum(self.reserves.values())
-        return sum(reserve for name, reserve in self.reserves.items() if name != account)
+        if len(self._reserves) < 2:  # its own, or none yet
+            return 0 if account in self._reserves else sum(self._reserves.values())
+        return sum(reserve for name, reserve in self._reserves.items() if name != account)
 
     def free(self, now: int) -> int:
         """Weight left in the tightest window; a large number where the venue states no limit."""

@@ -169,20 +169,27 @@ class Gateway(Reconciling):
 
     def _work(self, work: _Work, now: int) -> None:
         """Take work in the order of arrival, never one piece within another, then do what is due."""
-        self._inbox.append((work, now))
         if self._busy:
+            self._inbox.append((work, now))
             return
         self._busy = True
         try:
+            self._take_in(work, now)
+            if self._started:
+                self._do_due(now)
             while self._inbox:
                 item, at = self._inbox.popleft()
                 self._take_in(item, at)
                 if self._started:
                     self._do_due(at)
+            self._look_ahead(now)
         finally:
             self._busy = False
 
     def _take_in(self, work: _Work, now: int) -> None:
+        if isinstance(work, Command):  # before all else: an order wants to leave
+            self._on_command(work, now)
+            return
         match work:
             case None:
                 pass
@@ -190,8 +197,6 @@ class Gateway(Reconciling):
                 self._on_report(work, now)
             case TradeReport():
                 self._on_trade(work, now)
-            case Command():
-                self._on_command(work, now)
             case Failure():
                 self._on_failure(work, now)
             case OpenOrders():

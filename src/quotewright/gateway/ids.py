@@ -9,6 +9,8 @@ from quotewright.domain.errors import InputError
 
 LONGEST = 36  # what Binance Spot allows
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_LAST_TWO = [high + low for high in _DIGITS for low in _DIGITS]
+_MOST_BEGUN = 1000
 _SHAPE = re.compile(r"qw-([A-Za-z0-9_]{1,12})-([0-9a-z]{1,9})-([0-9a-z]{1,10})\Z")
 
 
@@ -30,12 +32,21 @@ class ClientIds:
         self.desk = desk
         self.session = session
         self._prefix = f"qw-{desk}-{_base36(session)}-"
+        self._begun: dict[int, str] = {}  # all but the last two digits, by leg: they are the same for a while
 
     def make(self, order: int) -> str:
         """The client id of the session's order of that number."""
         if not 0 <= order < 36**10:
             raise InputError("order", order, f"must lie in [0, {36**10})")
-        return self._prefix + _base36(order)
+        if order < 36 * 36:
+            return self._prefix + _base36(order)
+        high, low = divmod(order, 36 * 36)
+        begun = self._begun.get(high)
+        if begun is None:
+            if len(self._begun) >= _MOST_BEGUN:
+                self._begun.clear()
+            begun = self._begun[high] = self._prefix + _base36(high)
+        return begun + _LAST_TWO[low]
 
     def parse(self, client_id: str) -> ParsedId | None:
         """Session and number of an id of this desk, whichever session made it; None if it is not one."""

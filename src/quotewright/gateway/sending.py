@@ -33,59 +33,65 @@ class Sending(Account):
     _ref = 0
 
     def _begin_sending(self) -> None:
+        self._room_at = -1  # version of the budget at which there was room for one more order
         self._asked: dict[int, Asked] = {}
         self._deadlines: deque[tuple[int, int]] = deque()  # the time-out is the same for all, so they are in order
 
     def _ask(self, asked: Asked, now: int) -> int:
         """Number and count a message that is about to leave."""
         self._ref += 1
-        self._asked[self._ref] = asked
-        self._deadlines.append((now + self.settings.answer_timeout, self._ref))
-        self.budget.charge(self.settings.account, self._cost(asked.command), now, self.settings.soft_percent)
+        self._await(self._ref, asked, now)
         return self._ref
+
+    def _await(self, ref: int, asked: Asked, now: int) -> None:
+        self._asked[ref] = asked
+        self._deadlines.append((now + self.settings.answer_timeout, ref))
+        self.budget.charge(self.settings.account, self._cost(asked.command), now, self.settings.soft_percent)
+
+    def _look_ahead(self, now: int) -> None:
+        """See whether there is room for one more order before it is wanted: then only time matters."""
+        if self._room_at != self.budget.version and self._has_room_for_order(now):
+            self._room_at = self.budget.version
+
+    def _has_room_for_order(self, now: int) -> bool:
+        account = self.settings.account
+        cancel, settle = self._reserve(1)
+        keep = cancel + settle + self.budget.others(account)
+        return self.budget.fits(account, self._cost("place"), now, keep, self.settings.soft_percent)
 
     # places
 
     def _place(self, command: Command, client_id: str, now: int) -> None:
-        order = Order(
-            client_id=client_id,
-            order=command.order,
-            leg=command.leg,
-            instrument=command.instrument,
-            side=command.side,
-            price=command.price,
-            qty=command.qty,
-            flags=command.flags,
-            expected=command.qty,
-        )
-        refusal = self._refusal(command.instrument, now) or self._lingering(order, now)
+        """Send an order, unless something forbids it; what has to be remembered of it is after it is on its way."""
+        refusal = self._refusal(command.instrument, now) or self._lingering(command, now)
         if refusal:
+            order = _order_of(command, client_id)
             order.reason = refusal
             self._tell(Record.DENIED, order)
             return
+        self._ref = ref = self._ref + 1
+        try:
+            self.port.place(ref, _new_order(client_id, command), now)
+        finally:
+            self._remember_place(ref, _order_of(command, client_id), now)
+
+    def _remember_place(self, ref: int, order: Order, now: int) -> None:
         order.sent = now
         order.state = State.SENT
+        order.place_ref = ref
         self._changed[order.instrument] = now
         self._add(order)
-        ref = self._ask(Asked("place", now, order), now)
-        order.place_ref = ref
-        new = NewOrder(client_id, order.instrument, order.side, order.price, order.qty, order.flags)
-        self.port.place(ref, new, now)
+        self._await(ref, Asked("place", now, order), now)
 
     def _refusal(self, instrument: int, now: int) -> int:
         """Why no order may be placed now; 0 if it may."""
         if self.budget.blocked_until > now or (self.holds and self.held(instrument)):
             return Refusal.HELD
-        account = self.settings.account
-        if self.budget.places_until.get(account, 0) > now:
+        if self.budget.places_until and self.budget.places_until.get(self.settings.account, 0) > now:
             return Refusal.BUDGET
-        cancel, settle = self._reserve(1)
-        keep = cancel + settle + self.budget.others(account)
-        if not self.budget.fits(account, self._cost("place"), now, keep, self.settings.soft_percent):
-            return Refusal.BUDGET
-        return 0
+        return 0 if self._room_at == self.budget.version or self._has_room_for_order(now) else Refusal.BUDGET
 
-    def _lingering(self, order: Order, now: int) -> int:
+    def _lingering(self, order: Command, now: int) -> int:
         """Why no order may take the place of another: that one has not gone, and the next would pile up on it."""
         for since, going in self._going.values():
             if now - since <= self.settings.cancel_patience:
@@ -138,18 +144,27 @@ class Sending(Account):
         return self.port.capabilities.cancel_all and all(order.wish or order.state in ENDED for order in orders)
 
     def _send_cancel(self, order: Order, now: int) -> None:
+        """Send one, of an order that can be cancelled; what has to be remembered of it is after it is on its way."""
         cost = self._cost("cancel")
-        if not self.budget.fits(self.settings.account, cost, now, 0, 100):
+        sure = self._room_at == self.budget.version and cost.weight <= self._cost("place").weight
+        if not sure and not self.budget.fits(self.settings.account, cost, now, 0, 100):
             self._errands.drop(CANCEL, order.client_id)
             self._errands.add(CANCEL, order.client_id, order.instrument, max(self.budget.frees(now), now + 1))
             self._hold("budget", now, f"the cancel of {order.client_id} must wait: the limit is used up")
             return
+        self._ref = ref = self._ref + 1
+        try:
+            self.port.cancel(ref, order.instrument, order.client_id, now)
+        finally:
+            self._remember_cancel(ref, order, now)
+
+    def _remember_cancel(self, ref: int, order: Order, now: int) -> None:
         self._errands.drop(CANCEL, order.client_id)
-        if self._move(order, Event.CANCEL, now):
-            self._going.setdefault(order.client_id, (now, order))
-            order.cancel_tries += 1
-            order.cancel_ref = self._ask(Asked("cancel", now, order), now)
-            self.port.cancel(order.cancel_ref, order.instrument, order.client_id, now)
+        self._move(order, Event.CANCEL, now)
+        self._going.setdefault(order.client_id, (now, order))
+        order.cancel_tries += 1
+        order.cancel_ref = ref
+        self._await(ref, Asked("cancel", now, order), now)
 
     def _send_cancel_all(self, instrument: int, orders: list[Order], now: int) -> None:
         ref = self._ask(Asked("cancel_all", now), now)
@@ -325,3 +340,21 @@ class Sending(Account):
         elif order.state is State.DENIED:
             order.told, order.expected = True, 0
             self._tell(Record.DENIED, order)
+
+
+def _order_of(command: Command, client_id: str) -> Order:
+    return Order(
+        client_id=client_id,
+        order=command.order,
+        leg=command.leg,
+        instrument=command.instrument,
+        side=command.side,
+        price=command.price,
+        qty=command.qty,
+        flags=command.flags,
+        expected=command.qty,
+    )
+
+
+def _new_order(client_id: str, command: Command) -> NewOrder:
+    return NewOrder(client_id, command.instrument, command.side, command.price, command.qty, command.flags)

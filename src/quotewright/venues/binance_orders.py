@@ -122,7 +122,7 @@ class Commands:
         if text is None:
             self._fail(ref, FailureKind.REFUSED, "the venue has no such kind of order", now)
             return
-        self._send(number, Pending(ref, "place", order.instrument, self.via, now), text, now)
+        self._send(number, ref, "place", order.instrument, text, now)
 
     def cancel(self, ref: int, instrument: int, client_id: str, now: int) -> None:
         """Send a cancel."""
@@ -132,7 +132,7 @@ class Commands:
             return
         self._number = number = self._number + 1
         text = self._requests.cancel(number, instrument, client_id, self._clock.timestamp(now))
-        self._send(number, Pending(ref, "cancel", instrument, self.via, now), text, now)
+        self._send(number, ref, "cancel", instrument, text, now)
 
     def ask(self, ref: int, command: str, instrument: int, parameters: Parameters, now: int) -> None:
         """Send any other command."""
@@ -141,7 +141,7 @@ class Commands:
             return
         self._number = number = self._number + 1
         text = self._requests.call(number, _FORMS[command][0], parameters, self._clock.timestamp(now))
-        self._send(number, Pending(ref, command, instrument, self.via, now), text, now)
+        self._send(number, ref, command, instrument, text, now)
 
     def weigh(self, used: Used, now: int) -> None:
         """An answer told what is used of a limit."""
@@ -194,11 +194,11 @@ class Commands:
             self._late[number] = pending
             self._fail(pending.ref, FailureKind.DOUBT, "no answer in time", now)
 
-    def _send(self, number: int, pending: Pending, text: bytes, now: int) -> None:
-        if not self._wire.send(pending.via, text):
-            self._fail(pending.ref, FailureKind.UNSENT, "the order connection is down", now)
+    def _send(self, number: int, ref: int, command: str, instrument: int, text: bytes, now: int) -> None:
+        if not self._wire.send(self.via, text):
+            self._fail(ref, FailureKind.UNSENT, "the order connection is down", now)
             return
-        self._pending[number] = pending
+        self._pending[number] = Pending(ref, command, instrument, self.via, now)
         self._due.by(now + self._settings.answer_timeout)
         if self._timing is not None and self._read_clock is not None:
             self._timing("sent", self._read_clock() - now)
