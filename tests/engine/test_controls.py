@@ -55,7 +55,8 @@ class Desk:
                      starts=starts, spare_legs=1, in_flight=256)  # fmt: skip
         self.folder = folder
         self.log = SessionLog(folder, sync_every_ns=0)
-        self.step = Step(wired, self.log)
+        self.sent: list[Departure] = []  # since the last look
+        self.step = Step(wired, self.log, self.sent.extend)
         self.now = START
         rows = [(CLEAR, 0, 0, 0), (LEVEL, BID, 99_999, 5_000), (LEVEL, ASK, 100_001, 5_000)]
         self.rows(rows)
@@ -70,16 +71,25 @@ class Desk:
             row["kind"], row["side"], row["price"], row["qty"] = kind, side, price, qty
         events["flags"][-1] = LAST
         self.now += MS
-        return self.step.rows(events, self.now)
+        self.step.rows(events, self.now)
+        return self.departed()
 
     def say(self, kind: Record, order: int = 0, price: int = 0, qty: int = 0, leaves: int = 0, side: int = 0,
             leg: int = 0, **more: int) -> list[Departure]:  # fmt: skip
         self.now += MS
-        return self.step.answers([Response(0, order, price, qty, leaves, leg, int(kind), side, **more)], self.now)
+        self.step.answers([Response(0, order, price, qty, leaves, leg, int(kind), side, **more)], self.now)
+        return self.departed()
 
     def wait(self, ms: int = 100) -> list[Departure]:
         self.now += ms * MS
-        return self.step.time(self.now)
+        self.step.time(self.now)
+        return self.departed()
+
+    def departed(self) -> list[Departure]:
+        """What was sent since the last look."""
+        found = list(self.sent)
+        self.sent.clear()
+        return found
 
     def quote(self) -> dict[int, Departure]:
         """Let it quote, and the venue accept; the orders by side."""

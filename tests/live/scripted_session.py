@@ -297,7 +297,8 @@ def drive(
     driven = Driven(folder)
     log = SessionLog(folder, sync_every_ns=0, rotate_bytes=1 << 18)
     log.append(META, msgspec.json.encode(frame))
-    step, market, venue = Step(wired, log), ScriptedMarket(random), ScriptedVenue(random)
+    waiting: list[Departure] = []
+    step, market, venue = Step(wired, log, waiting.extend), ScriptedMarket(random), ScriptedVenue(random)
     operator = _Operator(random, step, log, mode, len(pairs), names)
     now = START
     for count in range(updates):
@@ -305,26 +306,29 @@ def drive(
         events = market.update(count % 2 if count < 2 else random.randrange(2), now)
         if random.random() < 0.1:
             events = np.concatenate([events, market.update(random.randrange(2), now)])
-        sent = step.rows(events, now)
+        step.rows(events, now)
         if count == 0 and orders:
-            sent += step.answers([adoption(order) for order in orders], now)
+            step.answers([adoption(order) for order in orders], now)
             for order in orders:
                 venue.adopted(order, now)
         for _ in range(4):  # answers bring orders, orders answers
-            driven.sent += sent
-            venue.take(sent, now)
+            driven.sent += waiting
+            venue.take(waiting, now)
+            waiting.clear()
             resting = [n for n in venue.orders if random.random() < 0.02]
             for order in resting:
                 venue.fill(order, now)
             answers = venue.due(now)
             driven.answered += answers
-            sent = step.answers(answers, now) if answers else []
+            if answers:
+                step.answers(answers, now)
         if words and random.random() < 0.03:
-            sent += operator.meddle(now)
+            operator.meddle(now)
         if random.random() < 0.2:
-            sent += step.time(now + random.randrange(2 * MS))
-        driven.sent += sent
-        venue.take(sent, now)
+            step.time(now + random.randrange(2 * MS))
+        driven.sent += waiting
+        venue.take(waiting, now)
+        waiting.clear()
     if not kill:
         step.end(now + 5 * MS)
     log.flush()
@@ -337,7 +341,7 @@ class _Operator:
         self._random, self._step, self._log, self._mode, self._legs, self._names = random, step, log, mode, legs, names
         self._began = False
 
-    def meddle(self, now: int) -> list[Departure]:
+    def meddle(self, now: int) -> None:
         """One word, by chance."""
         random = self._random
         leg = random.randrange(self._legs)
@@ -357,10 +361,11 @@ class _Operator:
             Response(0, 0, 0, 11, 0, leg, int(Record.ADJUSTED), 0, fee=99),
         ]
         if not self._began and random.random() < 0.3:
-            return self._activate(now)
-        return self._step.answers([random.choice(words)], now)
+            self._activate(now)
+            return
+        self._step.answers([random.choice(words)], now)
 
-    def _activate(self, now: int) -> list[Departure]:
+    def _activate(self, now: int) -> None:
         self._began = True
         live = self._mode == "live"
         leg, number, wired = self._legs, len(AGENTS), self._step.wired
@@ -371,4 +376,4 @@ class _Operator:
         self._log.append(META, msgspec.json.encode(meta))
         self._legs += 1
         place = decision_place(wired, agent)
-        return self._step.answers([Response(0, number, 0, place, 0, leg, int(Record.ACTIVATED), 0)], now)
+        self._step.answers([Response(0, number, 0, place, 0, leg, int(Record.ACTIVATED), 0)], now)

@@ -101,6 +101,17 @@ def kernel(function: F) -> F:
     return dispatcher
 
 
+def entry_of(function: Callable[..., Any], *examples: Any) -> Callable[..., Any]:
+    """The compiled form of a kernel for arguments of the examples' types, and of no others: nothing checks them.
+
+    Finding the types of tables anew at each call costs several times what a short kernel does.
+    """
+    if INTERPRETED:
+        return function
+    dispatcher: Any = function
+    return dispatcher.compile(tuple(numba.typeof(example) for example in examples))
+
+
 def subkernel(function: F) -> F:
     """Compile a kernel that only other kernels call: no wrapper and no cache of its own, it lives in its caller's.
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from quotewright.domain.events import BEST as BEST_KIND
 from quotewright.domain.events import EVENT, STATUS, EventArray, Status
 from quotewright.domain.instrument import Instrument
-from quotewright.domain.kernel import INTERPRETED, as_records, records
+from quotewright.domain.kernel import INTERPRETED, as_records, entry_of, records
 from quotewright.importers.binance_fields import READER
 from quotewright.importers.binance_live import FULL, OLD, WATCH, follow_rows, read_message
 from quotewright.importers.binance_messages import Envelope
@@ -60,7 +61,7 @@ class SymbolStream:
         self._index = index
         self._room = room
         self._out = out
-        self._symbol = np.frombuffer(instrument.symbol.upper().encode(), np.uint8)
+        self._symbol = _of(instrument.symbol.upper().encode())
         self._readers = records(1, READER)
         reader = self._readers[0]
         reader["futures"] = instrument.kind != "spot"
@@ -71,6 +72,18 @@ class SymbolStream:
         self._watches = records(1, WATCH)
         self._envelope = msgspec.json.Decoder(Envelope).decode
         self._take_over()
+        self._read_message = entry_of(
+            read_message,
+            _of(b" "),
+            self._readers,
+            self._symbol,
+            room.words,
+            room.rows,
+            0,
+            self._books,
+            self._watches,
+            0,
+        )
 
     @property
     def watch(self) -> Any:
@@ -92,16 +105,8 @@ class SymbolStream:
         if not INTERPRETED:  # byte by byte, it is slower than the reader of all messages
             room = self._room
             at = room.at
-            found = read_message(
-                np.frombuffer(text, np.uint8),
-                self._readers,
-                self._symbol,
-                room.words,
-                room.rows,
-                at,
-                self._books,
-                self._watches,
-                now,
+            found = self._read_message(
+                _of(text), self._readers, self._symbol, room.words, room.rows, at, self._books, self._watches, now
             )
             if found > 0:
                 room.at = at + found
@@ -173,3 +178,7 @@ class SymbolStream:
         reader["last_trade"] = state.last_trade
         reader["last_id"] = state.sync.last_id
         reader["in_sync"] = state.sync.synced and state.joined
+
+
+def _of(text: bytes) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(text, np.uint8)

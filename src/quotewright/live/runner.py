@@ -180,7 +180,7 @@ class Runner:
                 timing=partial(self._timed, number),
                 read_clock=self._clock,
             )
-            wire.listener = Guarded(adapter, self._guard, self._arm)
+            wire.listener = Guarded(adapter, self._failed, self._arm)
             self._wires.append(wire)
         self._adapters.append(adapter)
         if not needs_key:
@@ -294,18 +294,25 @@ class Runner:
             self._guard(gateway.on_fact, fact, now)  # only what is still to be cancelled matters
 
     def _rows(self, number: int, events: EventArray, now: int) -> None:
-        if self.session is not None and self._failure is None:
-            self._guard(self.session.on_rows, number, events, now)
+        if self.session is None or self._failure is not None:
+            return
+        try:
+            self.session.on_rows(number, events, now)
+        except Exception as error:
+            self._failed(error)
 
     def _guard(self, call: Callable[..., None], *given: Any) -> None:
         """An error in the session ends it: what cannot be journaled or understood must not go on trading."""
         try:
             call(*given)
         except Exception as error:
-            if self._failure is None:
-                self._failure = error if isinstance(error, HaltError) else HaltError(f"{type(error).__name__}: {error}")
-                self._failure.__cause__ = error
-            self._ended.set()
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        if self._failure is None:
+            self._failure = error if isinstance(error, HaltError) else HaltError(f"{type(error).__name__}: {error}")
+            self._failure.__cause__ = error
+        self._ended.set()
 
     def _noted(self, log: SessionLog, note: Note) -> None:
         log.append(NOTE, msgspec.json.encode({"kind": "note", **msgspec.to_builtins(note)}))

@@ -81,6 +81,8 @@ class Session:
         self._early: list[Response] = list(early)  # what must wait for the first market update
         self._held = [0] * len(self.leg_instruments)
         self._slow = False
+        self._read_at = (0, 0, 0)  # link, when its message was read, when it was decoded; 0: not to be measured
+        step.send = self._hand_over
 
     # What comes in
 
@@ -92,14 +94,14 @@ class Session:
             events["instrument"] += first
         began = self.step.started
         if self.read_clock is None:
-            self._send(self.step.rows(events, now), now)
+            self.step.rows(events, now)
         else:
-            self._send_timed(link, events, now, self.read_clock)
+            self._take_timed(link, events, now, self.read_clock)
         if self.cross is not None:
             self._compare(int(events["instrument"][0]), now)
         if not began and self.step.started:
             waiting, self._early = self._early, []
-            self._send(self._take(waiting, now), now)
+            self._take(waiting, now)
         self._settle(now)
 
     def on_fact(self, link: int, fact: Fact, now: int) -> None:
@@ -115,7 +117,7 @@ class Session:
     def on_time(self, now: int) -> None:
         """Do what is due."""
         self.now = now
-        self._send(self.step.time(now), now)
+        self.step.time(now)
         for link in self.links:
             if link.gateway is not None and link.gateway.next_due() <= now:
                 link.gateway.on_time(now)
@@ -132,13 +134,15 @@ class Session:
         return due if self.latency is None else min(due, self.latency.next_due())
 
     def answer(self, given: Sequence[Response], now: int) -> None:
-        """Hand answers or an operator's words to the step, and send what follows."""
+        """Hand answers or an operator's words to the step, and what gateways answer to what follows."""
         if not given:
             return
         if not self.step.started:
             self._early += given
             return
-        self._send(self._take(given, now), now)
+        self.now = now
+        self._take(given, now)
+        self._answer(now)
 
     def hold(self, legs: Sequence[int], who: Hold, now: int) -> None:
         """Pause legs on behalf of someone: their quotes are pulled now."""
@@ -206,22 +210,42 @@ class Session:
 
     # Inside
 
-    def _send_timed(self, link: int, events: EventArray, now: int, read_clock: Callable[[], int]) -> None:
+    def _take_timed(self, link: int, events: EventArray, now: int, read_clock: Callable[[], int]) -> None:
         """As without a clock, and note how long each part took; `now` is when the message was read."""
         decoded = read_clock()
-        departures = self.step.rows(events, now)
-        stepped = read_clock()
-        self._send(departures, now)
-        if self.latencies is None:
-            return
-        self.latencies.record(link, Stage.DECODE, decoded - now)
-        self.latencies.record(link, Stage.STEP, stepped - decoded)
-        if departures:
-            sent = read_clock()
+        self._read_at = (link, now, decoded)
+        self.step.rows(events, now)
+        if self._read_at[2] and self.latencies is not None:  # it led to no order
+            self.latencies.record(link, Stage.STEP, read_clock() - decoded)
+        self._read_at = (0, 0, 0)
+        if self.latencies is not None:
+            self.latencies.record(link, Stage.DECODE, decoded - now)
+
+    def _hand_over(self, departures: Sequence[Departure]) -> None:
+        """Hand commands to their gateways; what these answer at once is for `_answer`."""
+        link, read, decoded = self._read_at
+        stepped = self.read_clock() if decoded and self.read_clock is not None else 0
+        for sent in departures:
+            venue = self.links[self.elsewhere[sent.leg]]
+            gateway = venue.gateway
+            assert gateway is not None  # a leg goes elsewhere only where there is one
+            instrument = self.leg_instruments[sent.leg] - venue.first
+            gateway.command(
+                Command(sent.kind, sent.order, sent.leg, instrument, sent.side, sent.price, sent.qty, sent.flags),
+                self.now,
+            )
+        if stepped and self.read_clock is not None:
+            self._read_at = (0, 0, 0)
+            self._measure(link, read, decoded, stepped, self.read_clock())
+
+    def _measure(self, link: int, read: int, decoded: int, stepped: int, sent: int) -> None:
+        """Note the times of the first orders that a message led to."""
+        if self.latency is not None:
+            self.latency.record(sent - read, read)
+        if self.latencies is not None:
+            self.latencies.record(link, Stage.STEP, stepped - decoded)
             self.latencies.record(link, Stage.SEND, sent - stepped)
-            self.latencies.record(link, Stage.RESPOND, sent - now)
-            if self.latency is not None:
-                self.latency.record(sent - now, now)
+            self.latencies.record(link, Stage.RESPOND, sent - read)
 
     def _compare(self, instrument: int, now: int) -> None:
         """Hold quotes where this venue's price is not that of the others."""
@@ -274,33 +298,23 @@ class Session:
             forbidden = gateway.held(self.leg_instruments[leg] - link.first)
             (self.hold if forbidden else self.release)([leg], Hold.VENUE, now)
 
-    def _send(self, departures: Sequence[Departure], now: int) -> None:
-        """Hand commands to the gateways, and what these answer at once to the step, until nothing is left."""
-        waiting = list(departures)
+    def _answer(self, now: int) -> None:
+        """Hand what the gateways have answered to the step, until nothing is left."""
         for _ in range(_MOST_ROUNDS):
-            for sent in waiting:
-                link = self.links[self.elsewhere[sent.leg]]
-                gateway = link.gateway
-                assert gateway is not None  # a leg goes elsewhere only where there is one
-                instrument = self.leg_instruments[sent.leg] - link.first
-                gateway.command(
-                    Command(sent.kind, sent.order, sent.leg, instrument, sent.side, sent.price, sent.qty, sent.flags),
-                    now,
-                )
             answers = self._gathered()
             if not answers:
                 return
             if not self.step.started:
                 self._early += answers
                 return
-            waiting = self._take(answers, now)
+            self._take(answers, now)
         raise HaltError("commands and refusals follow each other without end: the strategies or limits make no sense")
 
-    def _take(self, answers: Sequence[Response], now: int) -> list[Departure]:
+    def _take(self, answers: Sequence[Response], now: int) -> None:
         """Hand answers to the step; with fills, what the account must now hold goes into the same write of the log."""
         if any(answer.kind == Record.FILL for answer in answers):
             self.note_balances()
-        return self.step.answers(answers, now)
+        self.step.answers(answers, now)
 
     def note_balances(self) -> None:
         """Put what the accounts must hold into the log, for the next session to go by."""
@@ -327,7 +341,7 @@ class Session:
 
     def _settle(self, now: int) -> None:
         """What follows from every input: answers of gateways, holds, the latency budget, a stop under way."""
-        self._send((), now)
+        self._answer(now)
         for number, link in enumerate(self.links):
             if link.gateway is None:
                 continue

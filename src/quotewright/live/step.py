@@ -3,23 +3,26 @@
 It is the replay's own loop, given a window of rows a call. Every input gets a time of its own, later than all before,
 so that the journal says in which order they were taken, and a repetition takes them in the same.
 
-A message leaves only after the records that led to it, and the inputs before them, are with the operating system.
+A message leaves only after the records that led to it, and the inputs before them, are with the operating system; and
+then at once, before anything else that the same input brings about.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from quotewright.domain.events import EVENT, LAST, EventArray
+from quotewright.domain.events import EVENT, EventArray
 from quotewright.domain.journal import JOURNAL
-from quotewright.domain.kernel import records
+from quotewright.domain.kernel import as_records, entry_of, records
 from quotewright.domain.messages import MESSAGE, RESPONSE
 from quotewright.engine.state import ENGINE
 from quotewright.engine.step import on_end
-from quotewright.live.direct import entry_of, stamp
+from quotewright.live.stamping import stamp
 from quotewright.sessions.wiring import Wired
 from quotewright.simulation.flight import FLIGHT, IN_FLIGHT_FULL
 from quotewright.simulation.loop import ASK_PYTHON, DEPARTURES, DONE, EMPTY_JOURNAL, MORE_ROOM, deliver, run_window
@@ -28,9 +31,6 @@ from quotewright.simulation.status import raise_for_status
 from quotewright.storage.session_log import ANSWERS, EVENTS, RECORDS, SessionLog
 
 _WORDS = RESPONSE.itemsize // 8
-_MESSAGE_WORDS = MESSAGE.itemsize // 8
-_ROW_WORDS = EVENT.itemsize // 8
-_LAST_MARK = LAST << 16  # where the flag stands in a row's last word, see storage.run_kernels
 _MOST_ANSWERS = 256
 
 
@@ -71,15 +71,20 @@ def _at(dtype: np.dtype[Any], field: str) -> int:
     return fields[field][1] // 8
 
 
-_DEPARTURE = [_at(MESSAGE, field) for field in Departure._fields]
+_read_departures = struct.Struct(f"={MESSAGE.itemsize // 8}q").iter_unpack
+_departure = itemgetter(*(_at(MESSAGE, field) for field in Departure._fields))
 
 
 class Step:
-    """Drives one wired session. Times are local ns; `now` never goes back, and is moved on where it stands still."""
+    """Drives one wired session. Times are local ns; `now` never goes back, and is moved on where it stands still.
 
-    def __init__(self, wired: Wired, log: SessionLog) -> None:
+    `send` gets messages as they may leave; it must not call the step.
+    """
+
+    def __init__(self, wired: Wired, log: SessionLog, send: Callable[[list[Departure]], None]) -> None:
         self.wired = wired
         self.log = log
+        self.send = send
         self.last = 0  # time of the latest input
         self.records = 0  # journal records written
         self.ended = False  # the books are closed: what still comes is the next session's to ask for
@@ -91,7 +96,7 @@ class Step:
         self._flights = flights.data
         self._answers_due = len(flights) // 2 + _at(FLIGHT, "due")
         self._messages_due = _at(FLIGHT, "due")
-        self._departures = np.asarray(venue.departures).view(np.int64).data
+        self._departures = np.asarray(venue.departures).view(np.uint8).data
         self._journal = np.asarray(state.journal).view(np.uint8)
         self._journal_rows = _at(ENGINE, "journal_rows")
         self._next_timer = _at(ENGINE, "next_timer")
@@ -104,14 +109,22 @@ class Step:
         self._answer_words = np.asarray(self._answers).view(np.int64).reshape(_MOST_ANSWERS, _WORDS)
         self._run_window = entry_of(run_window, state, venue, self._none, self._none, 1)
         self._deliver = entry_of(deliver, venue, self._answers, 1)
+        self._stamp = entry_of(stamp, self._none, self._none, self._none, 1)
         self._make_room(4096)
 
     def _make_room(self, rows: int) -> None:
         """Buffers for so many rows at once: as they came, and as the simulated venue hears of them."""
         self._local: Any = records(rows, EVENT)
         self._exch: Any = records(rows, EVENT)
-        self._local_words = np.asarray(self._local).view(np.int64).reshape(rows, _ROW_WORDS)
-        self._exch_words = np.asarray(self._exch).view(np.int64).reshape(rows, _ROW_WORDS)
+        self._windows: dict[int, tuple[Any, Any, memoryview]] = {}
+
+    def _window(self, rows: int) -> tuple[Any, Any, memoryview]:
+        """So many rows at home, at the venue, and as bytes; made once for each number."""
+        if rows > len(self._local):
+            self._make_room(2 * rows)
+        home, venue = self._local[:rows], self._exch[:rows]
+        found = self._windows[rows] = home, venue, np.asarray(home).view(np.uint8).data
+        return found
 
     @property
     def started(self) -> bool:
@@ -131,24 +144,22 @@ class Step:
         timers = min(engine[self._next_timer], engine[self._next_markout])
         return min(timers, flights[self._messages_due], flights[self._answers_due])
 
-    def rows(self, events: EventArray, now: int) -> list[Departure]:
-        """Take in whole market updates that came together; returns what is to be sent now, all of it journaled."""
+    def rows(self, events: EventArray, now: int) -> None:
+        """Take in whole market updates that came together."""
         if self.ended:
-            return []
+            return
         count = len(events)
-        if count > len(self._local):
-            self._make_room(2 * count)
-        local, exch = self._local_words[:count], self._exch_words[:count]
-        local[:] = events.view(np.int64).reshape(count, _ROW_WORDS)
-        self.last = stamp(local, exch, self.stamp(now), _LAST_MARK)
-        self.log.append(EVENTS, local.data)
-        return self._run(self._exch[:count], self._local[:count], self.last + 1)
+        home, venue, text = self._windows.get(count) or self._window(count)
+        if not events.flags.c_contiguous:
+            events = np.ascontiguousarray(events)
+        self.last = self._stamp(as_records(events), home, venue, self.stamp(now))
+        self.log.append(EVENTS, text)
+        self._run(venue, home, self.last + 1)
 
-    def answers(self, given: Sequence[Response], now: int) -> list[Departure]:
-        """Take in answers and operators' words in order; returns what is to be sent now."""
+    def answers(self, given: Sequence[Response], now: int) -> None:
+        """Take in answers and operators' words in order."""
         if self.ended:
-            return []
-        sent: list[Departure] = []
+            return
         for start in range(0, len(given), _MOST_ANSWERS):
             part = given[start : start + _MOST_ANSWERS]
             for row, each in enumerate(part):
@@ -159,20 +170,17 @@ class Step:
             self.log.append(ANSWERS, self._answer_words[: len(part)].data)
             if self._deliver(self.wired.venue, self._answers, len(part)) == IN_FLIGHT_FULL:
                 raise_for_status(IN_FLIGHT_FULL)
-            sent += self._run(self._none, self._none, self.last + 1)
+            self._run(self._none, self._none, self.last + 1)
         self.log.flush()
-        return sent
 
-    def time(self, now: int) -> list[Departure]:
-        """Let what is due up to `now` happen; returns what is to be sent now."""
-        if self.ended or not self.started:
-            return []
-        return self._run(self._none, self._none, self.stamp(now) + 1)
+    def time(self, now: int) -> None:
+        """Let what is due up to `now` happen."""
+        if not self.ended and self.started:
+            self._run(self._none, self._none, self.stamp(now) + 1)
 
     def warm(self) -> None:
         """Have everything compiled before the first row comes."""
         self._deliver(self.wired.venue, self._answers, 0)
-        stamp(self._local_words[:0], self._exch_words[:0], 0, _LAST_MARK)
         self._run(self._none, self._none, 1)
 
     def end(self, now: int) -> None:
@@ -185,11 +193,10 @@ class Step:
         self.ended = True
         self.log.flush()
 
-    def _run(self, exch: Any, local: Any, until: int) -> list[Departure]:
+    def _run(self, exch: Any, local: Any, until: int) -> None:
         state, venue = self.wired.state, self.wired.venue
         for cursor in self._cursors:
             self._venue[cursor] = 0
-        sent: list[Departure] = []
         while True:
             status = self._run_window(state, venue, exch, local, until)
             if status == ASK_PYTHON:
@@ -197,21 +204,24 @@ class Step:
             elif status == MORE_ROOM:
                 make_room_for_updates(venue)
             elif status == DEPARTURES:
-                words = self._departures
-                for at in range(0, self._venue[self._waiting] * _MESSAGE_WORDS, _MESSAGE_WORDS):
-                    sent.append(Departure._make([words[at + place] for place in _DEPARTURE]))
-                self._venue[self._waiting] = 0
+                self._empty_journal()
+                self.log.flush()
+                self.send(self._departed())
             elif status == EMPTY_JOURNAL:
                 self._empty_journal()
             elif status == DONE:
                 self._empty_journal()
-                if sent:
-                    self.log.flush()
-                return sent
+                return
             else:
                 self._empty_journal()
                 self.log.flush()
                 raise_for_status(status)
+
+    def _departed(self) -> list[Departure]:
+        """The messages that wait to be sent."""
+        end = self._venue[self._waiting] * MESSAGE.itemsize
+        self._venue[self._waiting] = 0
+        return [Departure._make(_departure(message)) for message in _read_departures(self._departures[:end])]
 
     def _empty_journal(self) -> None:
         rows = self._engine[self._journal_rows]

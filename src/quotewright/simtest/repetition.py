@@ -83,7 +83,7 @@ def _differs(
         },
     )  # fmt: skip
     tape = _Tape()
-    step = Step(wired, cast(SessionLog, tape))
+    step = Step(wired, cast(SessionLog, tape), lambda departures: None)
     for kind, payload in inputs:
         if kind == EVENTS:
             events = np.frombuffer(payload, EVENT).copy()

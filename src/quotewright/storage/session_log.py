@@ -103,7 +103,7 @@ class SessionLog:
         """Take a frame of contiguous bytes; it is copied, and written by the next `flush`. Kinds are 1 to 255."""
         if not 0 < kind < 256:
             raise InputError("kind", kind, "must be 1 to 255")
-        if isinstance(payload, memoryview):
+        if isinstance(payload, memoryview) and payload.format != "B":
             payload = payload.cast("B")
         self._buffer += frame_head(kind, payload)
         self._buffer += payload
