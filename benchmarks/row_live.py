@@ -147,7 +147,7 @@ def to_order(settings: Settings, seconds: int) -> Family:
             assert venue.stdin is not None
             try:
                 address = venue.stdout.readline().strip()
-                for side in ("native", "ccxt"):
+                for side in ("native", "floor", "ccxt"):
                     client = [sys.executable, str(HERE / "wire_to_order.py"), side, address, str(keys), str(folder)]
                     found[side], _ = answer([*client, str(seconds)])
             finally:
@@ -169,18 +169,22 @@ def to_order(settings: Settings, seconds: int) -> Family:
     sides = {
         "native": first,
         "native, p99": shown("native", "p99"),
+        "floor": shown("floor", "p50"),
         "ccxt": shown("ccxt", "p50"),
         "ccxt, p99": shown("ccxt", "p99"),
     }
     rows = [
         Row(f"{ORDER}: ccxt", "ccxt", "native", 0),
         Row(ORDER, "native", "", 50, least=False, unit="µs"),
+        Row(f"{ORDER}: signature, write and send alone", "native", "floor", 0, least=False),
         Row(f"{ORDER_99}: ccxt", "ccxt, p99", "native, p99", 0),
         Row(ORDER_99, "native, p99", "", 0, least=False, unit="µs"),
     ]
     notes = (
         "from the bytes of a message in user space to the first signed order or cancel handed to the socket; ours with "
         "decoding, books, features, decision, journal on disk, gateway; ccxt's with its book and the signature",
+        "signature, write and send alone: on the same messages hmac of the standard library over as many bytes as ours "
+        "has to sign, one write of as many as ours journals, one send by picows; no decoding, no decision, no state",
     )
     return Family("live-order", rows, sides, check=check, rounds=3, warm=False, cost="µs", notes=notes)
 
