@@ -11,9 +11,9 @@ import pytest
 
 from quotewright.domain.events import ASK, BID, CLEAR, EVENT, LAST, LEVEL
 from quotewright.domain.instrument import Instrument
-from quotewright.domain.journal import JOURNAL
+from quotewright.domain.journal import JOURNAL, Record
 from quotewright.domain.messages import CANCEL, PLACE
-from quotewright.live.step import Departure, Step
+from quotewright.live.step import Departure, Response, Step
 from quotewright.risk.profile import RiskProfile
 from quotewright.sessions.agents import AgentSpec
 from quotewright.sessions.repeat import COMMANDS
@@ -74,6 +74,39 @@ def test_an_order_leaves_when_its_input_and_its_record_are_with_the_system_and_b
         assert rows == 6
         assert {each.order for each in departures} <= commanded
         assert len(commanded) == 2 * (number + 1)
+    log.close()
+
+
+@pytest.mark.parametrize("count", [2, 300])
+def test_what_a_batch_of_answers_leads_to_leaves_when_all_of_them_are_booked(tmp_path: Path, count: int) -> None:
+    """Seeds 200438 and 200747: killed between two fills, one of which was told as seen and not booked."""
+    booked: list[int] = []
+    waiting: list[Departure] = []
+
+    def send(departures: list[Departure]) -> None:
+        waiting.extend(departures)
+        frames = [frame.payload for frame in read_log(tmp_path / "log") if frame.kind == RECORDS]
+        records = np.frombuffer(b"".join(frames), JOURNAL)
+        booked.append(int((records["kind"] == Record.FILL).sum()))
+
+    step, log = made(tmp_path / "log", replace(TOUCH, triggers=("touch", "fill"), params={"half_spread": 0.5}), send)
+    step.rows(updates(book(0, 99_999, 100_001)), START)
+    bid, ask = sorted(waiting, key=lambda each: -each.side)
+    for order in (bid, ask):
+        kind = int(Record.ACCEPTED)
+        step.answers([Response(0, order.order, order.price, order.qty, order.qty, 0, kind, order.side)], START)
+    booked.clear()
+    waiting.clear()
+    fills = [
+        Response(
+            0, order.order, order.price, 1, order.qty - 1 - number, 0, int(Record.FILL), order.side, trade=number + 1
+        )
+        for number in range(count // 2)
+        for order in (bid, ask)
+    ]
+    step.answers(fills, START + MS)
+    assert waiting  # it decides on every fill, and moves what is left
+    assert booked == [count]
     log.close()
 
 

@@ -3,8 +3,9 @@
 It is the replay's own loop, given a window of rows a call. Every input gets a time of its own, later than all before,
 so that the journal says in which order they were taken, and a repetition takes them in the same.
 
-A message leaves only after the records that led to it, and the inputs before them, are with the operating system; and
-then at once, before anything else that the same input brings about.
+A message leaves only after the records that led to it, and the inputs before them, are with the operating system.
+Where market data or a timer led to it, that is at once, before anything else that the same input brings about. Answers
+that came together are booked together: who finds the log after a kill must not see some of them booked and others not.
 """
 
 from __future__ import annotations
@@ -160,6 +161,7 @@ class Step:
         """Take in answers and operators' words in order."""
         if self.ended:
             return
+        waiting: list[Departure] = []
         for start in range(0, len(given), _MOST_ANSWERS):
             part = given[start : start + _MOST_ANSWERS]
             for row, each in enumerate(part):
@@ -170,8 +172,10 @@ class Step:
             self.log.append(ANSWERS, self._answer_words[: len(part)].data)
             if self._deliver(self.wired.venue, self._answers, len(part)) == IN_FLIGHT_FULL:
                 raise_for_status(IN_FLIGHT_FULL)
-            self._run(self._none, self._none, self.last + 1)
+            self._run(self._none, self._none, self.last + 1, waiting)
         self.log.flush()
+        if waiting:
+            self.send(waiting)
 
     def time(self, now: int) -> None:
         """Let what is due up to `now` happen."""
@@ -193,7 +197,8 @@ class Step:
         self.ended = True
         self.log.flush()
 
-    def _run(self, exch: Any, local: Any, until: int) -> None:
+    def _run(self, exch: Any, local: Any, until: int, waiting: list[Departure] | None = None) -> None:
+        """Work off a window; messages are sent at once, or added to `waiting`."""
         state, venue = self.wired.state, self.wired.venue
         for cursor in self._cursors:
             self._venue[cursor] = 0
@@ -203,6 +208,8 @@ class Step:
                 self.wired.in_python.decide()
             elif status == MORE_ROOM:
                 make_room_for_updates(venue)
+            elif status == DEPARTURES and waiting is not None:
+                waiting += self._departed()
             elif status == DEPARTURES:
                 self._empty_journal()
                 self.log.flush()
