@@ -16,6 +16,7 @@ from quotewright.exchange.api_errors import ApiError
 from quotewright.exchange.limits import MINUTE, SECOND, Counters, Limits
 from quotewright.gateway.port import Fact, Rule, Used
 from quotewright.live.carry import Carry, LegCarry, StartFrame, read_carry
+from quotewright.simtest import seeds
 from quotewright.simtest.mortality import Killed, Mortality, MortalLog
 from quotewright.simtest.plan import draw_plan
 from quotewright.simtest.process import session_settings
@@ -104,6 +105,33 @@ def test_a_process_dies_at_the_call_it_was_told_to(tmp_path: Path, how: str) -> 
     left = [frame.payload for frame in read_log(tmp_path)]
     assert left == ([b"first", b"second"] if how == "after" else [b"first"])
     MortalLog(tmp_path, Mortality(), Random(2)).close()  # the folder is free again
+
+
+@pytest.mark.parametrize("how", ["before", "after", "torn"])
+def test_a_process_may_die_of_closing_its_log(tmp_path: Path, how: str) -> None:
+    mortality = Mortality()
+    log = MortalLog(tmp_path, mortality, Random(1))
+    log.append(RECORDS, b"first")
+    log.flush()
+    log.append(RECORDS, b"second")
+    mortality.arm(1, how)
+    with pytest.raises(Killed):
+        log.close()
+    log.abandon()
+    left = [frame.payload for frame in read_log(tmp_path)]
+    assert left == ([b"first", b"second"] if how == "after" else [b"first"])
+    MortalLog(tmp_path, Mortality(), Random(2)).close()
+
+
+def test_an_error_of_the_simulation_itself_is_told_with_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(seed: int) -> None:
+        raise OSError(9, f"seed {seed}")
+
+    monkeypatch.setattr(seeds, "draw_plan", broken)
+    summary = seeds.run_seeds(41, 2, workers=1)
+    assert [violation.seed for violation in summary.violations] == [41, 42]
+    assert "seed 41" in summary.violations[0].text
+    assert summary.seeds == 2
 
 
 def test_a_refusal_for_weight_ends_with_the_minute() -> None:

@@ -69,7 +69,9 @@ class MortalLog(SessionLog):
 
     def abandon(self) -> None:
         """What the system does for a dead process: its files are closed, its lock is free, its buffer is gone."""
-        os.close(self._file.handle)
         for file in self._retired:
             os.close(file.handle)
-        self._lock.close()
+        self._retired.clear()
+        if not self._closed:  # it may have died of closing it
+            os.close(self._file.handle)
+            self._lock.close()

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -64,8 +65,12 @@ def repeat_command(seed: int, plant: str = "") -> str:
 
 
 def run_seed(seed: int, plant: str = "") -> RunResult:
-    """One seed as the command runs it."""
-    return run_plan(draw_plan(seed), make_gateway=planted(plant), repeat=seed % REPEAT_EVERY == 0)
+    """One seed as the command runs it; an error of the simulation itself is told as a violation, with its seed."""
+    try:
+        return run_plan(draw_plan(seed), make_gateway=planted(plant), repeat=seed % REPEAT_EVERY == 0)
+    except Exception:
+        told = Violation(seed, "the simulation runs", 0.0, traceback.format_exc())
+        return RunResult(seed, 0.0, 0, 0, {}, 0, 0, 0, "", [told])
 
 
 def run_seeds(
