@@ -222,6 +222,16 @@ def test_too_many_orders_stop_places_and_not_cancels() -> None:
     assert side.heard[-1].kind == Record.ACCEPTED
 
 
+def test_signs_of_life_do_not_use_up_what_is_kept_for_cancels() -> None:
+    """Seed 203949 of the simulation: questions left 5 of 800; pings and clocks used them, and a cancel had to wait."""
+    side = started(weight=800, orders=10_000, reconcile_every=SECOND)
+    least = 800
+    for _ in range(100):
+        side.step(SECOND)
+        least = min(least, side.gateway.budget.free(side.venue.now))
+    assert 40 < least < 120  # it asks all that it may
+
+
 def test_accounts_on_one_address_leave_each_other_their_reserve() -> None:
     budget = Budget()
     first = started(1200, 1000, budget, account="one")

@@ -170,12 +170,13 @@ class Account:
     def _reserve(self, more: int) -> tuple[int, int]:
         """Weight that must stay free to cancel every open order, and to ask for each, with `more` orders on top.
 
-        Cancelling all in every instrument is always possible, for there may be orders that are not known yet.
+        Cancelling all in every instrument is always possible, for there may be orders that are not known yet; and what
+        an adapter asks by itself does not come out of the cancels' share.
         """
         count = self._live_count + more
         attempts = self.settings.cancel_attempts
         cancel = count * self._cost("cancel").weight + len(self._live) * self._cost("cancel_all").weight
-        return cancel * attempts, count * self._cost("query_order").weight
+        return cancel * attempts + self.budget.for_adapters, count * self._cost("query_order").weight
 
     def _cost(self, command: str) -> Cost:
         cost = self._costs.get(command)

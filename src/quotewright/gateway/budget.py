@@ -11,6 +11,7 @@ from collections import deque
 from quotewright.gateway.port import Cost
 
 _SLOTS = 50
+_ADAPTERS_PART = 20  # one part in so many of the tightest limit on weight
 _MOST_SLACK = 1_000_000_000  # ns a message may be under way
 
 
@@ -74,6 +75,7 @@ class Budget:
         self.places_until: dict[str, int] = {}  # by account: no places before
         self.version = 0  # another one whenever there may be less room than before
         self._reserves: dict[str, int] = {}  # weight that each account may need to settle and cancel its orders
+        self.for_adapters = 0  # weight left to what adapters ask by themselves: signs of life, clocks, log-ons
         self._weight: dict[int, Window] = {}
         self._orders: dict[str, dict[int, Window]] = {}
 
@@ -86,6 +88,7 @@ class Budget:
             windows[interval] = Window(interval, limit)
         else:
             window.limit = limit
+        self.for_adapters = min((each.limit for each in self._weight.values()), default=0) // _ADAPTERS_PART
 
     def correct(self, account: str, kind: str, interval: int, used: int, now: int) -> None:
         """Count what the venue says is used beyond our own count, as if sent now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -22,6 +23,7 @@ from quotewright.simtest.planted import planted
 from quotewright.simtest.world import RunResult, run_plan
 
 REPEAT_EVERY = 10  # of so many seeds one is also repeated from its logs
+_TIDY_EVERY = 8
 _AT_ONCE = 4  # seeds handed to a worker
 _BLOCK = 400  # seeds handed to all of them
 
@@ -66,6 +68,8 @@ def repeat_command(seed: int, plant: str = "") -> str:
 
 def run_seed(seed: int, plant: str = "") -> RunResult:
     """One seed as the command runs it; an error of the simulation itself is told as a violation, with its seed."""
+    if seed % _TIDY_EVERY == 0:
+        gc.collect()  # worlds refer to themselves, and Python does not see how large their arrays are
     try:
         return run_plan(draw_plan(seed), make_gateway=planted(plant), repeat=seed % REPEAT_EVERY == 0)
     except Exception:
