@@ -88,7 +88,10 @@ AGENT_FILES: dict[str, tuple[str, tuple[str, ...]]] = {
     "params no table": (AGENT + "params = 3\n", ("agent 1: params", "3", "must be a table")),
     "limits no table": (AGENT + "limits = 3\n", ("agent 1: limits", "3", "must be a table")),
     "triggers as text": (AGENT + 'triggers = "touch"\n', ("agent 1: triggers", "'touch'", "must be a list of timer")),
-    "a trigger that is none": (AGENT + 'triggers = ["tick"]\n', ("triggers", "'tick'", "timer, fill, touch, trade")),
+    "a trigger that is none": (
+        AGENT + 'triggers = ["tick"]\n',
+        ("triggers", "'tick'", "timer, fill, touch, trade"),
+    ),
     "interval as text": (AGENT + 'interval_ms = "fast"\n', ("agent 1: interval_ms", "'fast'", "must be a number")),
     "an agent that is a number": ("agent = [3]\n", ("agents", "no table")),
     "tolerance yes": (AGENT + "price_tolerance = true\n", ("price_tolerance", "True", "whole number")),

@@ -102,7 +102,7 @@ def kernel(function: F) -> F:
 
 
 def entry_of(function: Callable[..., Any], *examples: Any) -> Callable[..., Any]:
-    """The compiled form of a kernel for arguments of the examples' types, and of no others: nothing checks them.
+    """The compiled form of a kernel for arguments of the examples' types, and of no others: hardly anything is checked.
 
     Finding the types of tables anew at each call costs several times what a short kernel does.
     """

@@ -99,7 +99,7 @@ class Budget:
             window.charge(used - window.used(now), now)
 
     def reserve(self, account: str, weight: int) -> None:
-        """Keep so much weight free for an account to settle and cancel its orders."""
+        """Keep so much weight free for an account, by a name of its own, to settle and cancel its orders."""
         if self._reserves.get(account) != weight:
             self.version += 1
             self._reserves[account] = weight

@@ -156,14 +156,16 @@ class Gateway(Reconciling):
         self._differ_since = self._differ_first = 0
         self._work(self._begin_round, now)
 
-    def abandon(self, client_id: str, now: int) -> None:
-        """A person says that an order in doubt rests nowhere and has no more fills; ignored if it is not in doubt."""
+    def abandon(self, client_id: str, now: int) -> bool:
+        """A person says that an order in doubt rests nowhere and has no more fills; False if it is not in doubt."""
         order = self._orders.get(client_id)
-        if order is not None and order.state is State.UNKNOWN:
+        in_doubt = order is not None and order.state is State.UNKNOWN
+        if order is not None and in_doubt:
             self._note(now, "abandoned", "note", "taken for ended, by a person's word", client_id, order.instrument)
             order.filled = order.booked
             self._end(order, Event.CANCELED if order.booked else Event.REJECTED, Reject.UNKNOWN_ORDER, now)
         self._work(None, now)
+        return in_doubt
 
     # the work
 
@@ -174,9 +176,12 @@ class Gateway(Reconciling):
             return
         self._busy = True
         try:
-            self._take_in(work, now)
-            if self._started:
-                self._do_due(now)
+            if self._inbox:  # an error left something there
+                self._inbox.append((work, now))
+            else:
+                self._take_in(work, now)
+                if self._started:
+                    self._do_due(now)
             while self._inbox:
                 item, at = self._inbox.popleft()
                 self._take_in(item, at)

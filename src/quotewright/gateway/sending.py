@@ -62,7 +62,7 @@ class Sending(Account):
     # places
 
     def _place(self, command: Command, client_id: str, now: int) -> None:
-        """Send an order, unless something forbids it; what has to be remembered of it is after it is on its way."""
+        """Send an order, unless something forbids it; the books are kept when it is on its way."""
         refusal = self._refusal(command.instrument, now) or self._lingering(command, now)
         if refusal:
             order = _order_of(command, client_id)
@@ -144,9 +144,9 @@ class Sending(Account):
         return self.port.capabilities.cancel_all and all(order.wish or order.state in ENDED for order in orders)
 
     def _send_cancel(self, order: Order, now: int) -> None:
-        """Send one, of an order that can be cancelled; what has to be remembered of it is after it is on its way."""
-        cost = self._cost("cancel")
-        sure = self._room_at == self.budget.version and cost.weight <= self._cost("place").weight
+        """Send one, of an order that can be cancelled; the books are kept when it is on its way."""
+        cost, place = self._cost("cancel"), self._cost("place")
+        sure = self._room_at == self.budget.version and cost.weight <= place.weight and cost.orders <= place.orders
         if not sure and not self.budget.fits(self.settings.account, cost, now, 0, 100):
             self._errands.drop(CANCEL, order.client_id)
             self._errands.add(CANCEL, order.client_id, order.instrument, max(self.budget.frees(now), now + 1))

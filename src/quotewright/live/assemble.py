@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from quotewright.domain.errors import HaltError, InputError
+from quotewright.domain.errors import InputError
 from quotewright.domain.journal import Hold, Record
 from quotewright.gateway.gateway import Gateway
 from quotewright.gateway.ids import ClientIds
@@ -21,7 +21,7 @@ from quotewright.live.cross_venue import CrossVenue
 from quotewright.live.latency import LatencyBook, LatencyBudget
 from quotewright.live.session import Link, Session
 from quotewright.live.settings import Mode, SessionSettings, VenueSettings
-from quotewright.live.step import Departure, Response, Step
+from quotewright.live.step import Response, Step
 from quotewright.sessions.agents import AgentSpec
 from quotewright.sessions.wiring import LegStart, Market, Wired, wire
 from quotewright.storage.session_log import META, NOTE, SessionLog
@@ -108,7 +108,7 @@ def assemble(
         links.append(link)
         first += len(place.markets)
     session = Session(
-        Step(wired, log, _before_its_session),
+        Step(wired, log),
         links,
         [index for _, index in pairs],
         [
@@ -128,10 +128,6 @@ def assemble(
     for number, leg in enumerate(legs):
         session.remember_hold(number, leg.held)
     return session
-
-
-def _before_its_session(departures: Sequence[Departure]) -> None:
-    raise HaltError(f"{len(departures)} orders want to be sent before there is a session to send them")
 
 
 def worlds_of(settings: SessionSettings, mode: Mode) -> list[AgentSpec]:

@@ -1,17 +1,15 @@
 """Where the time goes between a market message and the venue's answer, and when that is too long to quote.
 
-Moments of one decision: wire in (the message was read from the socket), decoded, step in, step out, wire out (the
-order's bytes were handed to the socket), acknowledged. A stage is the time between two of them.
+Moments of one decision: wire in (the message was read from the socket), decoded, step out, wire out (the order's bytes
+were handed to the socket), acknowledged. A stage is the time between two of them.
 
 Histograms are log-linear, as in Tene's HdrHistogram: the counts are exact, a quantile is right within 0.4 %.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 
@@ -28,11 +26,10 @@ class Stage(IntEnum):
     """From one moment to another."""
 
     DECODE = 0  # wire in to decoded
-    WAIT = 1  # decoded to step in
-    STEP = 2  # step in to step out
-    SEND = 3  # step out to wire out: account logic, journal, signature
-    ACKNOWLEDGE = 4  # wire out to acknowledged
-    RESPOND = 5  # wire in to wire out: all that is ours
+    STEP = 1  # decoded to step out
+    SEND = 2  # step out to wire out: account logic, journal, signature
+    ACKNOWLEDGE = 3  # wire out to acknowledged
+    RESPOND = 4  # wire in to wire out: all that is ours
 
 
 class Histogram:
@@ -68,11 +65,6 @@ class Histogram:
         cell = int(np.searchsorted(totals, max(1, int(np.ceil(q * int(totals[-1]))))))
         return min(_middle(cell), self.longest)
 
-    def add(self, other: Histogram) -> None:
-        """Take in what another one has counted."""
-        self._counts += other._counts
-        self.longest = max(self.longest, other.longest)
-
     def to_dict(self) -> dict[str, int]:
         """Count, quantiles and the longest, in ns."""
         found = {f"p{q * 100:g}": self.quantile(q) for q in QUANTILES}
@@ -90,21 +82,9 @@ def _middle(cell: int) -> int:
 class LatencyBook:
     """A histogram for each venue and stage; venues are numbered as the session's links."""
 
-    def __init__(self, venues: Sequence[str] = ()) -> None:
-        self.venues: list[str] = []
-        self._histograms: list[list[Histogram]] = []
-        for venue in venues:
-            self.add(venue)
-
-    def add(self, venue: str) -> int:
-        """Begin the histograms of one more venue; returns its number."""
-        self.venues.append(venue)
-        self._histograms.append([Histogram() for _ in Stage])
-        return len(self.venues) - 1
-
-    def of(self, venue: int, stage: Stage) -> Histogram:
-        """Its histogram, to record into."""
-        return self._histograms[venue][stage]
+    def __init__(self, venues: Sequence[str]) -> None:
+        self._venues = list(venues)
+        self._histograms = [[Histogram() for _ in Stage] for _ in venues]
 
     def record(self, venue: int, stage: Stage, ns: int) -> None:
         """Count one time."""
@@ -114,25 +94,22 @@ class LatencyBook:
         """By venue and stage; stages without a sample are left out."""
         return {
             venue: {stage.name.lower(): stages[stage].to_dict() for stage in Stage if stages[stage].count}
-            for venue, stages in zip(self.venues, self._histograms, strict=True)
+            for venue, stages in zip(self._venues, self._histograms, strict=True)
         }
 
 
 class LatencyBudget:
     """How long a stage may take before quotes must be pulled, and when they may return; `broken` says which.
 
-    Without a quantile it breaks when `samples` in a row take longer than the limit, and clears after `clears_after` in
-    a row that do not. With one it breaks when that quantile of the last `samples` is above the limit, and clears when
-    it is not, and the last `clears_after` are all within it. Where nothing is measured while quotes are away (as
-    acknowledgements), it clears by itself when `retry` ns have passed without a sample: the next ones will tell.
+    It breaks when `samples` in a row take longer than the limit, and clears after `clears_after` in a row that do not.
+    Where nothing is measured while quotes are away, it clears by itself when `retry` ns have passed without a sample:
+    the next ones will tell.
     """
 
     def __init__(
         self,
-        stage: Stage,
         limit_ns: int,
         *,
-        quantile: float | None = None,
         samples: int = 1,
         clears_after: int = 20,
         retry: int = 5 * 10**9,
@@ -141,58 +118,29 @@ class LatencyBudget:
             raise InputError("latency limit", limit_ns, "must be above 0 ns")
         if samples < 1 or clears_after < 1:
             raise InputError("latency samples", min(samples, clears_after), "must be at least 1")
-        if quantile is not None and not 0 < quantile < 1:
-            raise InputError("latency quantile", quantile, "must lie between 0 and 1, such as 0.99")
-        self.stage = stage
         self.limit = limit_ns
         self.broken = False
-        self.breaks = 0
         self._samples = samples
-        self._allowed = samples - 1 if quantile is None else int((1 - quantile) * samples + 1e-9)
-        self._window: deque[bool] | None = None if quantile is None else deque(maxlen=samples)
-        self._over = 0  # in the window, or in a row
+        self._over = 0  # in a row
         self._within = 0  # in a row
         self._clears_after = clears_after
         self._retry = retry
         self._last = 0
 
-    def record(self, ns: int, now: int) -> bool:
-        """Take a sample; True if `broken` has changed."""
+    def record(self, ns: int, now: int) -> None:
+        """Take a sample."""
         self._last = now
         over = ns > self.limit
         self._within = 0 if over else self._within + 1
-        window = self._window
-        if window is None:
-            self._over = self._over + 1 if over else 0
-        else:
-            if len(window) == self._samples:
-                self._over -= window[0]
-            window.append(over)
-            self._over += over
-        if self.broken:
-            if self._within >= self._clears_after and self._over <= self._allowed:
-                self.broken = False
-                return True
-        elif self._over > self._allowed:
-            self.broken = True
-            self.breaks += 1
-            return True
-        return False
+        self._over = self._over + 1 if over else 0
+        self.broken = self._within < self._clears_after if self.broken else self._over >= self._samples
 
-    def on_time(self, now: int) -> bool:
-        """Clear it if nothing has been measured for long; True if `broken` has changed."""
-        if not self.broken or now < self._last + self._retry:
-            return False
-        self.broken = False
-        self._over = self._within = 0
-        if self._window is not None:
-            self._window.clear()
-        return True
+    def on_time(self, now: int) -> None:
+        """Clear it if nothing has been measured for long."""
+        if now >= self.next_due():
+            self.broken = False
+            self._over = self._within = 0
 
     def next_due(self) -> int:
         """When `on_time` has something to do, ns."""
         return self._last + self._retry if self.broken else 2**63 - 1
-
-    def to_dict(self) -> dict[str, Any]:
-        """What it is and how it fares."""
-        return {"stage": self.stage.name.lower(), "limit": self.limit, "broken": self.broken, "breaks": self.breaks}

@@ -17,7 +17,7 @@ import msgspec
 from quotewright.domain.errors import HaltError, InputError, PauseError
 from quotewright.domain.events import EventArray
 from quotewright.gateway.messages import Note
-from quotewright.gateway.port import Fact, VenuePort
+from quotewright.gateway.port import Fact
 from quotewright.gateway.settings import GatewaySettings, check_needs
 from quotewright.live.assemble import Place, assemble, worlds_of
 from quotewright.live.carry import read_carry
@@ -88,7 +88,6 @@ class Runner:
         self.markets: list[Market] = []
         self.session: Session | None = None
         self.operator: Operator | None = None
-        self.ports: list[VenuePort] = []
         self._seconds = seconds
         self._told = told
         self._said = said
@@ -118,7 +117,7 @@ class Runner:
             places = [await self._open(number, venue) for number, venue in enumerate(self.settings.venues)]
             self.markets = [market for place in places for market in place.markets]
             limit = self.settings.latency_budget
-            budget = LatencyBudget(Stage.RESPOND, limit, samples=3) if limit else None
+            budget = LatencyBudget(limit, samples=3) if limit else None
             session = assemble(
                 self.settings,
                 self.mode,
@@ -204,6 +203,8 @@ class Runner:
         self._arm()
         if unfinished:
             self.ask_stop(unfinished)  # a stop outlives whatever ended the process that was told to
+        for kind in folder.stops():  # and one may have come while there was none
+            self.ask_stop(kind)
         self._on_signals(loop)
         watchdog.ready(f"{self.mode} session {session.number}")
         self._began(self)
@@ -354,7 +355,8 @@ class Runner:
             self._handle.cancel()
         if self._failure is not None and self._gateways_started:
             await self._cancel_after_failure(session)
-        self._guard(session.note_balances)
+        if self._failure is None:  # otherwise fills may have come since that are in nobody's books yet
+            self._guard(session.note_balances)
         self._guard(session.step.end, self.now)
         for adapter in self._adapters:
             adapter.stop(self.now)

@@ -81,6 +81,8 @@ class Session:
         self._early: list[Response] = list(early)  # what must wait for the first market update
         self._held = [0] * len(self.leg_instruments)
         self._slow = False
+        self._handing_over = False
+        self._later: list[tuple[int, Fact]] = []  # of the market, told while orders were handed over
         self._read_at = (0, 0, 0)  # link, when its message was read, when it was decoded; 0: not to be measured
         step.send = self._hand_over
 
@@ -105,13 +107,16 @@ class Session:
         self._settle(now)
 
     def on_fact(self, link: int, fact: Fact, now: int) -> None:
-        """What a venue's adapter reports."""
-        self.now = now
+        """What a venue's adapter reports. While it is being given orders, their own input is finished first."""
         venue = self.links[link]
-        if isinstance(fact, Alarm | Cleared) and (venue.gateway is None or fact.name in MARKET_ALARMS):
-            self._alarm(venue, fact, now)
-        elif venue.gateway is not None:
-            venue.gateway.on_fact(fact, now)
+        if self._handing_over:
+            if venue.gateway is not None and not _is_of_market(fact):
+                venue.gateway.on_fact(fact, now)
+            else:
+                self._later.append((link, fact))
+            return
+        self.now = now
+        self._take_fact(venue, fact, now)
         self._settle(now)
 
     def on_time(self, now: int) -> None:
@@ -125,7 +130,7 @@ class Session:
 
     def next_due(self) -> int:
         """When `on_time` has something to do, ns."""
-        due = self.step.next_due()
+        due = self.now if self._later else self.step.next_due()
         for link in self.links:
             if link.gateway is not None:
                 due = min(due, link.gateway.next_due())
@@ -214,10 +219,12 @@ class Session:
         """As without a clock, and note how long each part took; `now` is when the message was read."""
         decoded = read_clock()
         self._read_at = (link, now, decoded)
-        self.step.rows(events, now)
-        if self._read_at[2] and self.latencies is not None:  # it led to no order
-            self.latencies.record(link, Stage.STEP, read_clock() - decoded)
-        self._read_at = (0, 0, 0)
+        try:
+            self.step.rows(events, now)
+            if self._read_at[2] and self.latencies is not None:  # it led to no order
+                self.latencies.record(link, Stage.STEP, read_clock() - decoded)
+        finally:
+            self._read_at = (0, 0, 0)
         if self.latencies is not None:
             self.latencies.record(link, Stage.DECODE, decoded - now)
 
@@ -225,6 +232,16 @@ class Session:
         """Hand commands to their gateways; what these answer at once is for `_answer`."""
         link, read, decoded = self._read_at
         stepped = self.read_clock() if decoded and self.read_clock is not None else 0
+        self._handing_over = True
+        try:
+            self._command(departures)
+        finally:
+            self._handing_over = False
+        if stepped and self.read_clock is not None:
+            self._read_at = (0, 0, 0)
+            self._measure(link, read, decoded, stepped, self.read_clock())
+
+    def _command(self, departures: Sequence[Departure]) -> None:
         for sent in departures:
             venue = self.links[self.elsewhere[sent.leg]]
             gateway = venue.gateway
@@ -234,18 +251,15 @@ class Session:
                 Command(sent.kind, sent.order, sent.leg, instrument, sent.side, sent.price, sent.qty, sent.flags),
                 self.now,
             )
-        if stepped and self.read_clock is not None:
-            self._read_at = (0, 0, 0)
-            self._measure(link, read, decoded, stepped, self.read_clock())
 
-    def _measure(self, link: int, read: int, decoded: int, stepped: int, sent: int) -> None:
+    def _measure(self, link: int, read: int, decoded: int, stepped: int, left: int) -> None:
         """Note the times of the first orders that a message led to."""
         if self.latency is not None:
-            self.latency.record(sent - read, read)
+            self.latency.record(left - read, read)
         if self.latencies is not None:
             self.latencies.record(link, Stage.STEP, stepped - decoded)
-            self.latencies.record(link, Stage.SEND, sent - stepped)
-            self.latencies.record(link, Stage.RESPOND, sent - read)
+            self.latencies.record(link, Stage.SEND, left - stepped)
+            self.latencies.record(link, Stage.RESPOND, left - read)
 
     def _compare(self, instrument: int, now: int) -> None:
         """Hold quotes where this venue's price is not that of the others."""
@@ -272,6 +286,12 @@ class Session:
         for leg in change:
             self._held[leg] ^= int(who)
         self.answer([Response(0, 0, 0, 0, 0, leg, int(kind), 0, reason=int(who)) for leg in change], now)
+
+    def _take_fact(self, venue: Link, fact: Fact, now: int) -> None:
+        if isinstance(fact, Alarm | Cleared) and (venue.gateway is None or _is_of_market(fact)):
+            self._alarm(venue, fact, now)
+        elif venue.gateway is not None:
+            venue.gateway.on_fact(fact, now)
 
     def _alarm(self, link: Link, fact: Alarm | Cleared, now: int) -> None:
         instrument = -1 if fact.instrument < 0 else link.first + fact.instrument
@@ -341,6 +361,9 @@ class Session:
 
     def _settle(self, now: int) -> None:
         """What follows from every input: answers of gateways, holds, the latency budget, a stop under way."""
+        while self._later:
+            which, fact = self._later.pop(0)
+            self._take_fact(self.links[which], fact, now)
         self._answer(now)
         for number, link in enumerate(self.links):
             if link.gateway is None:
@@ -359,3 +382,7 @@ class Session:
             switch(self.legs, Hold.LATENCY, now)
         if self.stop is not None and not self.stop.done:
             self.stop.advance(self, now)
+
+
+def _is_of_market(fact: Fact) -> bool:
+    return isinstance(fact, Alarm | Cleared) and fact.name in MARKET_ALARMS

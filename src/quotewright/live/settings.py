@@ -13,7 +13,6 @@ from quotewright.domain.units import parse_duration
 from quotewright.sessions.agents import AgentSpec, agent_from_dict, check_names
 from quotewright.sessions.venue_options import VenueOptions
 
-MODES = ("paper", "shadow", "live")
 STOPS = ("cancel", "flatten")
 _SESSION = ("stop", "mark_interval", "seed", "shadow", "latency_budget", "stop_patience", "queue_model",
             "entry_latency", "response_latency", "apart_bp")  # fmt: skip

@@ -12,7 +12,7 @@ from quotewright.domain.kernel import kernel
 
 
 @kernel
-def stamp(rows: Any, home: Any, venue: Any, first: int) -> int:
+def stamp_rows(rows: Any, home: Any, venue: Any, first: int) -> int:
     """Copy rows to `home` and `venue`, each update with a local time of its own, `first` and up; returns the latest.
 
     In `venue` the venue's time is the local one too.

@@ -17,13 +17,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from quotewright.domain.errors import HaltError
 from quotewright.domain.events import EVENT, EventArray
 from quotewright.domain.journal import JOURNAL
 from quotewright.domain.kernel import as_records, entry_of, records
 from quotewright.domain.messages import MESSAGE, RESPONSE
 from quotewright.engine.state import ENGINE
 from quotewright.engine.step import on_end
-from quotewright.live.stamping import stamp
+from quotewright.live.stamping import stamp_rows
 from quotewright.sessions.wiring import Wired
 from quotewright.simulation.flight import FLIGHT, IN_FLIGHT_FULL
 from quotewright.simulation.loop import ASK_PYTHON, DEPARTURES, DONE, EMPTY_JOURNAL, MORE_ROOM, deliver, run_window
@@ -76,18 +77,23 @@ _read_departures = struct.Struct(f"={MESSAGE.itemsize // 8}q").iter_unpack
 _departure = itemgetter(*(_at(MESSAGE, field) for field in Departure._fields))
 
 
+def _nowhere(departures: list[Departure]) -> None:
+    raise HaltError(f"{len(departures)} orders want to leave, and nobody is there to send them")
+
+
 class Step:
     """Drives one wired session. Times are local ns; `now` never goes back, and is moved on where it stands still.
 
-    `send` gets messages as they may leave; it must not call the step.
+    `send` gets messages as they may leave, and must not call the step; a session puts its own in its place.
     """
 
-    def __init__(self, wired: Wired, log: SessionLog, send: Callable[[list[Departure]], None]) -> None:
+    def __init__(self, wired: Wired, log: SessionLog, send: Callable[[list[Departure]], None] | None = None) -> None:
         self.wired = wired
         self.log = log
-        self.send = send
+        self.send = _nowhere if send is None else send
         self.last = 0  # time of the latest input
         self.records = 0  # journal records written
+        self._running = False
         self.ended = False  # the books are closed: what still comes is the next session's to ask for
         state, venue = wired.state, wired.venue
         set_one_order(venue, False)
@@ -110,7 +116,7 @@ class Step:
         self._answer_words = np.asarray(self._answers).view(np.int64).reshape(_MOST_ANSWERS, _WORDS)
         self._run_window = entry_of(run_window, state, venue, self._none, self._none, 1)
         self._deliver = entry_of(deliver, venue, self._answers, 1)
-        self._stamp = entry_of(stamp, self._none, self._none, self._none, 1)
+        self._stamp_rows = entry_of(stamp_rows, self._none, self._none, self._none, 1)
         self._make_room(4096)
 
     def _make_room(self, rows: int) -> None:
@@ -123,8 +129,8 @@ class Step:
         """So many rows at home, at the venue, and as bytes; made once for each number."""
         if rows > len(self._local):
             self._make_room(2 * rows)
-        home, venue = self._local[:rows], self._exch[:rows]
-        found = self._windows[rows] = home, venue, np.asarray(home).view(np.uint8).data
+        home, there = self._local[:rows], self._exch[:rows]
+        found = self._windows[rows] = home, there, np.asarray(home).view(np.uint8).data
         return found
 
     @property
@@ -150,12 +156,12 @@ class Step:
         if self.ended:
             return
         count = len(events)
-        home, venue, text = self._windows.get(count) or self._window(count)
-        if not events.flags.c_contiguous:
-            events = np.ascontiguousarray(events)
-        self.last = self._stamp(as_records(events), home, venue, self.stamp(now))
+        home, there, text = self._windows.get(count) or self._window(count)
+        if not events.flags.c_contiguous or events.ndim != 1:
+            events = np.ascontiguousarray(events).reshape(count)
+        self.last = self._stamp_rows(as_records(events), home, there, self.stamp(now))
         self.log.append(EVENTS, text)
-        self._run(venue, home, self.last + 1)
+        self._run(there, home, self.last + 1)
 
     def answers(self, given: Sequence[Response], now: int) -> None:
         """Take in answers and operators' words in order."""
@@ -188,9 +194,9 @@ class Step:
         self._run(self._none, self._none, 1)
 
     def end(self, now: int) -> None:
-        """Close the books: RUN_END for every leg."""
-        if self.started:
-            self.time(now)
+        """Close the books: RUN_END for every leg. What its agents still want to send at this moment is not sent."""
+        if self.started and not self.ended:
+            self._run(self._none, self._none, self.stamp(now) + 1, [])
             self.wired.state.engine[0]["now"] = self.last
             on_end(self.wired.state)
             self._empty_journal()
@@ -198,7 +204,23 @@ class Step:
         self.log.flush()
 
     def _run(self, exch: Any, local: Any, until: int, waiting: list[Departure] | None = None) -> None:
-        """Work off a window; messages are sent at once, or added to `waiting`."""
+        """Work off a window; messages are sent at once, or added to `waiting`.
+
+        If one cannot be sent, the window is still worked off before the error is raised, and nothing more is sent: what
+        the log holds of an input is either all that it led to, or the end of the log.
+        """
+        if self._running:
+            raise HaltError("an input came while another was worked off")
+        self._running = True
+        try:
+            failure = self._work_off(exch, local, until, waiting)
+        finally:
+            self._running = False
+        if failure is not None:
+            raise failure
+
+    def _work_off(self, exch: Any, local: Any, until: int, waiting: list[Departure] | None) -> Exception | None:
+        failure: Exception | None = None
         state, venue = self.wired.state, self.wired.venue
         for cursor in self._cursors:
             self._venue[cursor] = 0
@@ -208,21 +230,31 @@ class Step:
                 self.wired.in_python.decide()
             elif status == MORE_ROOM:
                 make_room_for_updates(venue)
-            elif status == DEPARTURES and waiting is not None:
-                waiting += self._departed()
             elif status == DEPARTURES:
-                self._empty_journal()
-                self.log.flush()
-                self.send(self._departed())
+                departed = self._departed()
+                if waiting is not None:
+                    waiting += departed
+                elif failure is None:
+                    failure = self._let_go(departed)
             elif status == EMPTY_JOURNAL:
                 self._empty_journal()
             elif status == DONE:
                 self._empty_journal()
-                return
+                return failure
             else:
                 self._empty_journal()
                 self.log.flush()
                 raise_for_status(status)
+
+    def _let_go(self, departed: list[Departure]) -> Exception | None:
+        """Send messages once what led to them is with the system; returns what went wrong."""
+        self._empty_journal()
+        try:
+            self.log.flush()
+            self.send(departed)
+        except Exception as error:
+            return error
+        return None
 
     def _departed(self) -> list[Departure]:
         """The messages that wait to be sent."""

@@ -111,7 +111,7 @@ def _triggers(where: str, given: object) -> tuple[str, ...]:
     names = [str(name) for name in cast(Sequence[object], given)]
     for name in names:
         if name not in TRIGGERS:
-            raise InputError(f"{where}: triggers", name, f"makes no decision due; what does: {known}")
+            raise InputError(f"{where}: triggers", name, f"is none; they are {known}")
     return tuple(dict.fromkeys(names))
 
 
