@@ -145,7 +145,10 @@ class InstrumentRules:
     def on_time(self, now: int) -> None:
         """Read again if it is time to."""
         if self._next and now >= self._next:
-            self.read(now)
+            if now < self._rest.hold:  # a ban grows if it is not heeded
+                self._next = self._rest.hold
+            else:
+                self.read(now)
         if self._next:
             self._due.by(self._next)
 
