@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,7 @@ from quotewright.live.stops import GRAVITY
 
 FOLDER = "control"
 STOP_FILE = "stop"
+_TAKEN = ".stop.taken"
 
 
 @dataclass
@@ -33,7 +35,7 @@ class Waiting:
 
 
 class ControlFolder:
-    """The session's side; what lay there before it began is not its own and is removed."""
+    """The session's side. Commands from before it began are removed, for nobody waits for them; a stop is obeyed."""
 
     def __init__(self, out: Path) -> None:
         self._out = out
@@ -41,7 +43,6 @@ class ControlFolder:
         self._folder.mkdir(exist_ok=True)
         for old in self._folder.iterdir():
             old.unlink(missing_ok=True)
-        (out / STOP_FILE).unlink(missing_ok=True)
 
     def waiting(self) -> list[Waiting]:
         """Commands that came in, oldest first; what cannot be read is answered as such."""
@@ -58,15 +59,25 @@ class ControlFolder:
             found.append(Waiting(cast(dict[str, Any], word), path))
         return found
 
-    def stops(self) -> list[str]:
-        """The stop that the file `stop` asks for, if any; an unreadable word is taken as the safest one, cancel."""
-        path = self._out / STOP_FILE
+    def stops(self) -> Iterator[str]:
+        """The stop that the file `stop` asks for, if any; an unreadable word is taken as the safest one, cancel.
+
+        It is gone once the caller comes back for the next: by then the stop is in the log, and outlives the process.
+        """
+        path, taken = self._out / STOP_FILE, self._out / _TAKEN
+        if not taken.exists():
+            if not path.is_file():
+                return
+            try:
+                path.replace(taken)  # a graver word that comes in the meantime is a file of its own
+            except FileNotFoundError:
+                return
         try:
-            word = path.read_text(encoding="utf-8", errors="replace").strip()
+            word = taken.read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
-            return []
-        path.unlink(missing_ok=True)
-        return [word if word in GRAVITY else "cancel"]
+            word = ""
+        yield word if word in GRAVITY else "cancel"
+        taken.unlink(missing_ok=True)
 
 
 def ask(out: Path, word: dict[str, Any], *, patience: float = 10.0) -> dict[str, Any]:
