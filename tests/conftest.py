@@ -1,11 +1,16 @@
-"""Fixtures shared by all tests: where the real recordings are, and numba's mode."""
+"""Fixtures shared by all tests: where the real recordings are, and a disk that can be full."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).resolve().parent))
+
+from full_disks import Disk
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,3 +25,11 @@ def shared_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """The disk of this process, with all the room there is until a test says otherwise."""
+    disk = Disk()
+    monkeypatch.setattr(os, "write", disk.write)
+    return disk

@@ -2,129 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-import pytest
+from desk import FIRST_ORDER, MS, SECOND_QUOTER, SPOT, Desk, market_of, open_desk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quotewright.domain.events import ASK, BID, CLEAR, EVENT, LAST, LEVEL, STATUS, Status
-from quotewright.domain.instrument import Instrument
-from quotewright.domain.journal import (
-    FEE_ELSEWHERE,
-    FEE_IN_BASE,
-    FEE_TOLD,
-    IOC,
-    JOURNAL,
-    LATE,
-    POST_ONLY,
-    Hold,
-    Record,
-)
+from quotewright.domain.events import ASK, BID, CLEAR, LEVEL, STATUS, Status
+from quotewright.domain.journal import FEE_ELSEWHERE, FEE_IN_BASE, FEE_TOLD, IOC, LATE, POST_ONLY, Hold, Record, Refusal
 from quotewright.domain.messages import CANCEL, PLACE
 from quotewright.live.operator import decision_place, settle_agent
-from quotewright.live.step import Departure, Response, Step
+from quotewright.live.step import Departure
 from quotewright.orders.states import OPEN, UNKNOWN
-from quotewright.risk.profile import RiskProfile
-from quotewright.sessions.agents import AgentSpec
-from quotewright.sessions.venue_options import VenueOptions
-from quotewright.sessions.wiring import LegStart, Market, wire
-from quotewright.storage.session_log import RECORDS, SessionLog, read_log
+from quotewright.sessions.wiring import LegStart
+from quotewright.storage.session_log import read_log
 
-SPOT = Instrument("there", "AAAUSD", "spot", "AAA", "USD", "0.01", "0.001", min_qty="0.001")
-MARKET = Market(SPOT.name, SPOT, False, 200_000)
-LIMITS = RiskProfile(max_position=1e6, max_order=1e5, max_open=1e7, messages_per_second=1e4, message_burst=1e4)
-QUOTER = AgentSpec("quoter", "symmetric", {"half_spread": 0.5}, LIMITS, world="there", interval_ms=100.0)
-SECOND = AgentSpec("second", "symmetric", {"half_spread": 0.5}, LIMITS, world="there", interval_ms=100.0)
-START = 10**18
-MS = 10**6
-FIRST_ORDER = 1 << 32
-
-
-class Desk:
-    """One leg on one spot pair, whose orders go elsewhere; the book is 999.99 / 1000.01."""
-
-    def __init__(self, folder: Path, start: LegStart | None = None) -> None:
-        starts = {(0, 0): start} if start else {}
-        wired = wire([MARKET], [QUOTER], VenueOptions(), seed=0, mark_interval_ns=10**9, elsewhere=["there"],
-                     starts=starts, spare_legs=1, in_flight=256)  # fmt: skip
-        self.folder = folder
-        self.log = SessionLog(folder, sync_every_ns=0)
-        self.sent: list[Departure] = []  # since the last look
-        self.step = Step(wired, self.log, self.sent.extend)
-        self.now = START
-        rows = [(CLEAR, 0, 0, 0), (LEVEL, BID, 99_999, 5_000), (LEVEL, ASK, 100_001, 5_000)]
-        self.rows(rows)
-
-    @property
-    def leg(self) -> Any:
-        return self.step.wired.state.legs[0]
-
-    def rows(self, rows: list[tuple[int, int, int, int]]) -> list[Departure]:
-        events = np.zeros(len(rows), EVENT)
-        for row, (kind, side, price, qty) in zip(events, rows, strict=True):
-            row["kind"], row["side"], row["price"], row["qty"] = kind, side, price, qty
-        events["flags"][-1] = LAST
-        self.now += MS
-        self.step.rows(events, self.now)
-        return self.departed()
-
-    def say(self, kind: Record, order: int = 0, price: int = 0, qty: int = 0, leaves: int = 0, side: int = 0,
-            leg: int = 0, **more: int) -> list[Departure]:  # fmt: skip
-        self.now += MS
-        self.step.answers([Response(0, order, price, qty, leaves, leg, int(kind), side, **more)], self.now)
-        return self.departed()
-
-    def wait(self, ms: int = 100) -> list[Departure]:
-        self.now += ms * MS
-        self.step.time(self.now)
-        return self.departed()
-
-    def departed(self) -> list[Departure]:
-        """What was sent since the last look."""
-        found = list(self.sent)
-        self.sent.clear()
-        return found
-
-    def quote(self) -> dict[int, Departure]:
-        """Let it quote, and the venue accept; the orders by side."""
-        sent = {each.side: each for each in self.wait() if each.kind == PLACE}
-        for each in sent.values():
-            self.say(Record.ACCEPTED, each.order, each.price, each.qty, each.qty, each.side)
-        return sent
-
-    def order(self, number: int) -> Any:
-        """The open order of that number, None if there is none."""
-        state, slot = self.step.wired.state, int(self.leg["first_order"])
-        while slot >= 0:
-            if int(state.orders[slot]["id"]) == number:
-                return state.orders[slot]
-            slot = int(state.orders[slot]["next"])
-        return None
-
-    def records(self, *kinds: Record) -> Any:
-        self.log.flush()
-        rows = np.frombuffer(b"".join(f.payload for f in read_log(self.folder) if f.kind == RECORDS), JOURNAL)
-        return rows[np.isin(rows["kind"], [int(kind) for kind in kinds])]
-
-
-@contextmanager
-def _desk(start: LegStart | None = None) -> Iterator[Desk]:
-    with TemporaryDirectory() as folder:
-        desk = Desk(Path(folder), start)
-        yield desk
-        desk.log.close()
-
-
-@pytest.fixture
-def desk() -> Iterator[Desk]:
-    with _desk() as made:
-        yield made
+LISTENER = Path(__file__).parents[2] / "examples" / "02_own_strategy.py"
 
 
 def _cancelled(sent: list[Departure]) -> set[int]:
@@ -194,7 +89,7 @@ def test_a_cancel_before_the_last_fill_keeps_what_is_to_come(desk: Desk) -> None
 
 
 def test_an_adopted_order_is_in_doubt_and_then_like_any_other() -> None:
-    with _desk(LegStart(position=5 * SPOT.atoms_per_lot, cash=-77, orders_sent=3)) as desk:
+    with open_desk(LegStart(position=5 * SPOT.atoms_per_lot, cash=-77, orders_sent=3)) as desk:
         numbers = FIRST_ORDER + 9, FIRST_ORDER + 8
         desk.say(Record.ADOPTED, numbers[0], 99_000, 50, 20, BID, flags=POST_ONLY)
         desk.say(Record.ADOPTED, numbers[1], 102_000, 50, 50, ASK)
@@ -243,9 +138,9 @@ def test_nothing_is_taken_without_a_book(desk: Desk) -> None:
 
 def test_an_agent_that_begins_later_has_books_of_its_own(desk: Desk) -> None:
     wired = desk.step.wired
-    settle_agent(wired, 1, SECOND, MARKET, 0, elsewhere=True)
+    settle_agent(wired, 1, SECOND_QUOTER, market_of(SPOT), 0, elsewhere=True)
     assert {each.leg for each in desk.wait(300)} == {0}
-    desk.say(Record.ACTIVATED, 1, qty=decision_place(wired, SECOND), leg=1)
+    desk.say(Record.ACTIVATED, 1, qty=decision_place(wired, SECOND_QUOTER), leg=1)
     sent = desk.wait()
     assert {each.order for each in sent if each.leg == 1} == {2 * FIRST_ORDER + 1, 2 * FIRST_ORDER + 2}
     starts = desk.records(Record.RUN_START)
@@ -271,7 +166,7 @@ def test_money_and_atoms_are_conserved(said: list[tuple[Any, ...]], cash: int, p
     atom = lot / SPOT.atoms_per_lot
     money, held = cash * SPOT.money_unit, position * atom
     fees, base_fees = 0, 0
-    with _desk(LegStart(cash=cash, position=position, held=int(Hold.OPERATOR), halted=1)) as desk:
+    with open_desk(LegStart(cash=cash, position=position, held=int(Hold.OPERATOR), halted=1)) as desk:
         for number, each in enumerate(said):
             if each[0] == "adjust":
                 desk.say(Record.ADJUSTED, qty=each[1], fee=each[2])
@@ -297,3 +192,69 @@ def test_money_and_atoms_are_conserved(said: list[tuple[Any, ...]], cash: int, p
         told = [(each[4], FEE_TOLD | each[5]) for each in said if each[0] == "fill"]
         fills = desk.records(Record.FILL)
         assert [(int(r["fee"]), int(r["flags"]) & ~LATE) for r in fills] == told
+
+
+def test_a_trade_elsewhere_is_journaled_with_the_mid_that_it_is_valued_at(desk: Desk) -> None:
+    desk.say(Record.ADJUSTED, price=99_000, qty=40 * SPOT.atoms_per_lot, side=BID, fee=-7)
+    desk.rows([(LEVEL, ASK, 100_001, 0), (LEVEL, ASK, 100_004, 50)])
+    desk.say(Record.ADJUSTED, qty=-SPOT.atoms_per_lot)
+    rows = desk.records(Record.ADJUSTED)
+    assert rows["mid2"].tolist() == [200_000, 200_003]
+    assert rows["cash"].tolist() == [-7, -7]
+
+
+def test_an_agent_without_a_timer_begins_later_and_waits_for_what_it_listens_to(desk: Desk) -> None:
+    wired = desk.step.wired
+    listener = replace(SECOND_QUOTER, name="listener", strategy=str(LISTENER), params={}, interval_ms=0)
+    settle_agent(wired, 1, listener, market_of(SPOT), 0, elsewhere=True)
+    desk.say(Record.ACTIVATED, 1, qty=decision_place(wired, listener), leg=1)
+    assert {each.leg for each in desk.wait(500)} == {0}
+    assert set(desk.records(Record.DECISION)["agent"].tolist()) == {0}
+    sent = desk.rows([(LEVEL, BID, 99_999, 4_000)])
+    assert [(each.leg, each.side) for each in sent] == [(1, BID), (1, ASK)]
+
+
+def test_room_for_agents_that_never_began_has_no_books(desk: Desk) -> None:
+    desk.step.end(desk.now)
+    assert desk.records(Record.RUN_START)["agent"].tolist() == [0]
+    assert desk.records(Record.RUN_END)["agent"].tolist() == [0]
+    assert set(desk.records(*Record)["agent"].tolist()) == {0, -1}  # -1: of no agent
+
+
+def test_after_its_end_a_step_hears_and_journals_nothing(desk: Desk) -> None:
+    quote = desk.quote()[BID]
+    desk.step.end(desk.now)
+    before = [bytes(frame.payload) for frame in read_log(desk.folder)]
+    assert desk.records(*Record)["kind"][-1] == Record.RUN_END
+    assert not desk.say(Record.FILL, quote.order, quote.price, quote.qty, 0, BID, flags=FEE_TOLD)
+    assert not desk.say(Record.MANUAL, price=99_900, qty=7, side=BID)
+    assert not desk.rows([(LEVEL, BID, 99_990, 10)])
+    assert not desk.wait(1_000)
+    desk.log.flush()
+    assert [bytes(frame.payload) for frame in read_log(desk.folder)] == before
+    assert int(desk.leg["position"]) == 0  # the fill is the next session's to ask for
+
+
+def test_a_budget_that_is_used_up_keeps_orders_back_for_a_while_and_never_a_cancel(desk: Desk) -> None:
+    quotes = desk.quote()
+    desk.say(Record.CANCELED, quotes[BID].order, leaves=quotes[BID].qty, side=BID)
+    again = [each for each in desk.wait() if each.kind == PLACE]
+    assert [each.side for each in again] == [BID]
+    desk.say(Record.DENIED, again[0].order, side=BID, reason=int(Refusal.BUDGET))
+    denied = desk.now
+    assert not desk.wait(400)
+    assert desk.records(Record.REFUSED)["reason"].tolist() == [Refusal.MESSAGE_RATE]
+    desk.rows([(LEVEL, BID, 99_999, 0), (LEVEL, ASK, 99_998, 50), (LEVEL, BID, 99_000, 50)])
+    assert _cancelled(desk.say(Record.PAUSED, reason=int(Hold.OPERATOR))) == {quotes[ASK].order}
+    desk.say(Record.CANCELED, quotes[ASK].order, leaves=quotes[ASK].qty, side=ASK)
+    desk.say(Record.RESUMED, reason=int(Hold.OPERATOR))
+    assert denied + 450 * MS > desk.now
+    assert {each.side for each in desk.wait(200) if each.kind == PLACE} == {BID, ASK}
+
+
+def test_a_denial_for_another_reason_keeps_nothing_back(desk: Desk) -> None:
+    quotes = desk.quote()
+    for side, quote in quotes.items():
+        desk.say(Record.UNKNOWN, quote.order)
+        desk.say(Record.DENIED, quote.order, side=side, reason=int(Refusal.HELD))
+    assert {each.side for each in desk.wait() if each.kind == PLACE} == {BID, ASK}

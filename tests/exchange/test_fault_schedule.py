@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from quotewright.domain.errors import InputError
 from quotewright.exchange.fault_draw import random_schedule
-from quotewright.exchange.fault_schedule import KINDS, NEVER, FaultRule, read_schedule, rule_from_dict, select_kinds
+from quotewright.exchange.fault_schedule import KINDS, NEVER, FaultRule, read_schedule, rule_from_dict
 
 SECOND = 10**9
 
@@ -140,15 +140,8 @@ def test_every_kind_is_drawn_in_proportion() -> None:
     rules = random_schedule(Random(1), 3600 * SECOND, intensity=0.5)
     counts = {kind: sum(rule.kind == kind for rule in rules) for kind in KINDS}
     assert set(counts.values()) == {30}
-    assert not random_schedule(Random(1), 3600 * SECOND, select_kinds(["gap", "drop"]), intensity=0.0)
-    assert {rule.kind for rule in random_schedule(Random(1), 3600 * SECOND, select_kinds(["gap", "drop"]))} == {
+    assert not random_schedule(Random(1), 3600 * SECOND, ("drop", "gap"), intensity=0.0)
+    assert {rule.kind for rule in random_schedule(Random(1), 3600 * SECOND, ("drop", "gap"))} == {
         "drop",
         "gap",
     }
-
-
-def test_kinds_are_chosen_by_name() -> None:
-    assert select_kinds(["all"]) == tuple(KINDS)
-    assert select_kinds(["gap", "drop"]) == ("drop", "gap")
-    with pytest.raises(InputError, match="lost_ack"):
-        select_kinds(["lost"])

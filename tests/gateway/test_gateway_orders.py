@@ -304,7 +304,9 @@ def test_a_contradiction_that_lasts_is_asked_about_less_and_less_and_left_to_a_p
     assert side.gateway.exposure(0) == (6, 0)
     assert 5 < side.venue.calls.count("query_order") < 25
     assert sorted(note.name for note in side.notes) == ["balances", "contradiction", "unknown"]
-    side.gateway.abandon(side.names[number], side.venue.now)
+    assert not side.gateway.abandon("qw-desk-7-nobody", side.venue.now)
+    assert side.gateway.abandon(side.names[number], side.venue.now)
+    assert not side.gateway.abandon(side.names[number], side.venue.now)
     side.take()
     assert "unknown" not in side.gateway.holds
     assert kinds(side)[-1] == "CANCELED"

@@ -10,18 +10,24 @@ import os
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import uvloop
 
+from quotewright.domain.errors import PauseError
 from quotewright.live.runner import Runner
 from quotewright.live.settings import read_session
 
 
 def session(path: str, out: str, seconds: float) -> int:
-    """Run one session in this process."""
-    outcome = uvloop.run(Runner(read_session(Path(path)), "live", Path(out), seconds=seconds).run())
-    return outcome.exit_code
+    """Run one session in this process; as its unit would, begin again while the venue has no book to begin with."""
+    for _ in range(20):
+        try:
+            return uvloop.run(Runner(read_session(Path(path)), "live", Path(out), seconds=seconds).run()).exit_code
+        except PauseError:
+            time.sleep(0.1)
+    return PauseError.exit_code
 
 
 def spawn(path: str, out: str, seconds: float) -> int:
@@ -31,6 +37,8 @@ def spawn(path: str, out: str, seconds: float) -> int:
         code = 99
         try:
             code = session(path, out, 0 if seconds else 2.0)
+        except BaseException:
+            traceback.print_exc()  # nobody else would hear of it
         finally:
             os._exit(code)
     if seconds:

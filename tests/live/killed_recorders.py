@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import pyarrow
 
+sys.path.append(str(Path(__file__).parents[1]))
+
+from killed_processes import last_number_of_killed
 from quotewright.live.recorder import RawRecorder, raw_files
 
 SYMBOL = "BTCUSDT"
@@ -51,25 +53,8 @@ def main(folder: Path, seed: int, kills: int) -> None:
     chance = random.Random(seed)
     known = 0
     for _ in range(kills):
-        heard, told = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(heard)
-            try:
-                record(folder, known, chance.randrange(2**32), told)
-            finally:
-                os._exit(1)
-        os.close(told)
-        with os.fdopen(heard, "rb") as pipe:
-            said = b""
-            if chance.random() < 0.9:  # else it may die while it starts
-                said = pipe.readline()
-            time.sleep(chance.uniform(0, 0.02))
-            os.kill(child, signal.SIGKILL)
-            status = os.waitpid(child, 0)[1]
-            assert os.WIFSIGNALED(status), "the recorder failed"
-            said += pipe.read()
-        flushed = max([known, *map(int, said.split(b"\n")[:-1])])
+        work = partial(record, folder, known, chance.randrange(2**32))
+        flushed = max(known, last_number_of_killed(work, chance, 0.02))
         RawRecorder(folder, [SYMBOL]).close()
         found = recorded(folder)
         assert flushed <= len(found) <= flushed + 8, f"{flushed} flushed, {len(found)} found"

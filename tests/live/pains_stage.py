@@ -98,7 +98,7 @@ class Stage:
         self.instruments = (spot("AAA", *rates), spot("BBB", *rates))
         self.plan = Plan(
             1, 0, self.instruments, (MID, MID), agents or (IDLE,), 200 * MS, latency, 0, limits or Limits(), balance,
-            (), (), (), (), "cancel", 2 * SECOND, 0,
+            (), (), (), (), "cancel", 2 * SECOND,
         )  # fmt: skip
         self.faults = HeardFaults()
         self.now = START

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pains_stage import MID, quoter, spot
+from served_desk import served_desk
 
-from quotewright.exchange.http_driver import running
-from quotewright.exchange.keys import ApiKey
-from quotewright.exchange.limits import Limits
 from quotewright.exchange.quiet_market import QuietSettings
-from quotewright.exchange.settings import AccountSettings, ExchangeSettings
 from quotewright.live.control_folder import ControlFolder
 from quotewright.live.runner import Runner
 from quotewright.live.settings import SessionSettings, VenueSettings
@@ -26,18 +22,10 @@ def _broken(*given: Any) -> Any:
 
 @pytest.mark.parametrize("part", ["control folder", "timer of the adapter", "rows of the step", "answers to the step"])
 def test_what_breaks_leaves_nothing_resting(tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name, secret = secrets.token_hex(16), secrets.token_hex(16)
-    keys = tmp_path / "keys.toml"
-    keys.write_text(f'api_key = "{name}"\nsecret = "{secret}"\n')
-    keys.chmod(0o600)
     market = QuietSettings(spot("AAA"), 5, MID, 10_000_000, 12, qty=2_000, move=0.4, take=0.4, take_qty=400)
-    account = AccountSettings("desk", [ApiKey(name, secret)], {"AAA": "1000", "USD": "100000"})
-    limits = Limits(orders_10s=10_000, weight_minute=1_000_000)
-    with running(ExchangeSettings([market], [account], limits)) as serving:
-        books = serving.server.accounts["desk"]
-        settings = SessionSettings(
-            (VenueSettings("sim", serving.rest, ("AAAUSD",), keys=str(keys)),), (quoter("maker", levels=3),)
-        )
+    with served_desk(tmp_path, [market], {"AAA": "1000", "USD": "100000"}) as (serving, books):
+        venue = VenueSettings("sim", serving.rest, ("AAAUSD",), keys=str(tmp_path / "keys.toml"))
+        settings = SessionSettings((venue,), (quoter("maker", levels=3),))
         rested = 0
 
         def spoil(runner: Runner) -> None:

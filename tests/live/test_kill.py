@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,15 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from served_desk import served_desk
 
 from quotewright.domain.instrument import ASSET_ATOM, Instrument
 from quotewright.domain.journal import Record
 from quotewright.domain.messages import RESPONSE
-from quotewright.exchange.http_driver import running
-from quotewright.exchange.keys import ApiKey
 from quotewright.exchange.limits import Limits
 from quotewright.exchange.quiet_market import QuietSettings
-from quotewright.exchange.settings import AccountSettings, ExchangeSettings
 from quotewright.live.carry import read_carry
 from quotewright.storage.session_log import ANSWERS, read_log
 
@@ -79,26 +76,18 @@ def nursery() -> Iterator[Any]:
 
 def kill_often(folder: Path, kills: int, seed: int) -> dict[str, int]:
     """Kill a session that many times, let the last one end as it should, and compare all the books."""
-    name, secret = secrets.token_hex(16), secrets.token_hex(16)
-    keys = folder / "keys.toml"
-    keys.write_text(f'api_key = "{name}"\nsecret = "{secret}"\n')
-    keys.chmod(0o600)
     quiet = {"step": 5_000_000, "take": 0.7, "qty": 400, "take_qty": 600, "move": 0.5}
-    settings = ExchangeSettings(
-        [
-            QuietSettings(instrument("BTC"), seed=seed, price=6_000_000, **quiet),
-            QuietSettings(instrument("ETH"), seed=seed, price=300_000, **quiet),
-        ],
-        [AccountSettings("desk", [ApiKey(name, secret)], {"BTC": "100", "ETH": "1000", "USDT": "10000000"})],
-        Limits(orders_10s=100_000, orders_day=10_000_000, weight_minute=10_000_000, raw_5min=0, connections_5min=0),
-        history=10_000_000,
-    )
+    markets = [
+        QuietSettings(instrument("BTC"), seed=seed, price=6_000_000, **quiet),
+        QuietSettings(instrument("ETH"), seed=seed, price=300_000, **quiet),
+    ]
+    balances = {"BTC": "100", "ETH": "1000", "USDT": "10000000"}
+    limits = Limits(orders_10s=100_000, orders_day=10_000_000, weight_minute=10_000_000, raw_5min=0, connections_5min=0)
     chosen = random.Random(seed)
-    with running(settings) as serving, nursery() as ask:
+    with served_desk(folder, markets, balances, limits, 10_000_000) as (serving, account), nursery() as ask:
         path, out = folder / "session.toml", folder / "out"
         path.write_text(SESSION.format(url=serving.rest))
         assert ask(path, folder / "warm", "warm") == 0
-        account = serving.server.accounts["desk"]
         warm_trades = {symbol: len(fills) for symbol, fills in account.fills.items()}
         started = {asset: account.free[asset] + account.locked[asset] for asset in START}
         for _ in range(kills):

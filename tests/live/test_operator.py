@@ -15,7 +15,6 @@ from pains_stage import ROOMY, Stage, both_sides, quoter
 
 from quotewright.domain.errors import InputError
 from quotewright.domain.journal import Record
-from quotewright.live.control_folder import ControlFolder, ask
 from quotewright.live.recorded import read_recorded
 from quotewright.live.repetition import repeat_recorded
 from quotewright.risk.profile import RiskProfile
@@ -158,6 +157,51 @@ def test_an_order_by_hand_passes_risk_or_is_refused(tmp_path: Path) -> None:
         stage.agree()
 
 
+def test_an_order_by_hand_that_does_not_leave_is_not_said_to_be_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = {"agent": "idle", "instrument": ON_A, "side": "buy", "price": "99", "qty": "0.1"}
+    with Stage(tmp_path) as stage:
+        stage.begin()
+        stage.run(1)
+        gateway, sent = stage.gateway, len(stage.asked("order.place"))
+        gateway.holds |= {"clock", "late:0", "late:1"}
+        assert stage.word("order", **word) == {"sent": False, "why": "held back at the venue: clock, late:0"}
+        gateway.holds -= {"clock", "late:0", "late:1"}
+        monkeypatch.setattr(stage.process.wire, "send", lambda *given: False)
+        unsent = {"sent": False, "why": "it did not leave: see DENIED or REJECTED in the journal"}
+        assert stage.word("order", **word) == unsent
+        monkeypatch.undo()
+        gateway.budget.places_until[gateway.settings.account] = stage.now + 10**9
+        budget = {"sent": False, "why": "the venue's message budget is used up; try again later"}
+        assert stage.word("order", **word) == budget
+        stage.run(0.1)
+        assert stage.word("order", **word)["why"].startswith("refused by risk")  # it is not asked at once again
+        assert len(stage.asked("order.place")) == sent
+        by_hand = [int(row["order"]) for row in stage.records(Record.PLACE) if row["price"] == 9_900]
+        assert len(by_hand) == 3
+        assert set(by_hand) <= set(stage.records(Record.DENIED)["order"].tolist())
+        stage.run(5)
+        assert stage.word("order", **word) == {"sent": True}
+        stage.run(1)
+        assert [order.price for order in stage.of("idle", "AAA")].count(9_900) == 1
+        stage.stop("cancel")
+        stage.agree()
+
+
+def test_a_quote_at_the_same_moment_is_not_taken_for_the_order_by_hand(tmp_path: Path) -> None:
+    with Stage(tmp_path, quoter("maker")) as stage:
+        stage.begin()
+        stage.run(1)
+        stage.word("param", agent="maker", name="half_spread", value=30.0)
+        due = int(stage.session.step.wired.state.engine[0]["next_timer"])
+        stage.now = due  # what is due now has not been done yet when the word comes
+        placed = len(stage.records(Record.PLACE))
+        word = {"agent": "maker", "instrument": ON_A, "side": "buy", "price": "50", "qty": "0.1"}
+        assert stage.word("order", **word)["sent"] is False
+        assert len(stage.records(Record.PLACE)) > placed
+
+
 def test_a_trade_by_hand_is_booked_exactly(tmp_path: Path) -> None:
     with Stage(tmp_path) as stage:
         stage.begin()
@@ -240,30 +284,3 @@ def test_a_withdrawal_holds_quoting_until_a_person_says_that_it_is_right(tmp_pat
         assert any("USD -5" in line for line in stage.lines if " note pause balances" in line)
         assert stage.word("accept-balances") == {"accepted": ["sim"]}
         stage.until(lambda: both_sides(stage) and not stage.process.settled(), 60)
-
-
-def test_the_control_folder_answers_what_it_cannot_read(tmp_path: Path) -> None:
-    (tmp_path / "control").mkdir()
-    (tmp_path / "control" / "0-old.json").write_text('{"do": "flatten"}')
-    (tmp_path / "stop").write_text("flatten")
-    folder = ControlFolder(tmp_path)
-    assert folder.waiting() == []  # words to an earlier session are not for this one
-    assert folder.stops() == []
-    for number, text in enumerate([b"{", b"\xff\xfe", b"[1]", b'"pause"', b'{"do": "resume"}', b'{"do": "pause"}']):
-        (tmp_path / "control" / f"{number}.json").write_bytes(text)
-    (tmp_path / "control" / ".6.json.draft").write_bytes(b'{"do"')  # half written
-    waiting = folder.waiting()
-    assert [each.word for each in waiting] == [{"do": "resume"}, {"do": "pause"}]
-    for number in range(4):
-        answer = json.loads((tmp_path / "control" / f"{number}.answer").read_bytes())
-        assert not answer["ok"]
-        assert "JSON" in answer["error"]
-    for each in waiting:
-        each.answer({"ok": True})
-    assert folder.waiting() == []
-    for text, meant in (("pause\n", "pause"), ("flatten", "flatten"), ("", "cancel"), ("halt!", "cancel")):
-        (tmp_path / "stop").write_text(text)
-        assert folder.stops() == [meant]
-        assert folder.stops() == []
-    with pytest.raises(InputError, match="is not the folder of a running session"):
-        ask(tmp_path / "nowhere", {"do": "pause"})

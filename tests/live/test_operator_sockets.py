@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import signal
 import time
 from collections.abc import Callable
@@ -14,13 +13,10 @@ from typing import Any
 
 import pytest
 from pains_stage import MID, spot
+from served_desk import served_desk
 
 from quotewright.exchange.accounts import Account
-from quotewright.exchange.http_driver import running
-from quotewright.exchange.keys import ApiKey
-from quotewright.exchange.limits import Limits
 from quotewright.exchange.quiet_market import QuietSettings
-from quotewright.exchange.settings import AccountSettings, ExchangeSettings
 from quotewright.gateway.ids import ClientIds
 from quotewright.live.carry import read_carry
 from quotewright.live.control_folder import ask
@@ -67,18 +63,12 @@ def _legs_of(account: Account) -> set[int]:
 
 @pytest.mark.parametrize("end", ["stop file", "SIGTERM", "SIGUSR2", "word"])
 def test_a_session_is_told_and_answers(tmp_path: Path, end: str) -> None:
-    name, secret = secrets.token_hex(16), secrets.token_hex(16)
-    (tmp_path / "keys.toml").write_text(f'api_key = "{name}"\nsecret = "{secret}"\n')
-    (tmp_path / "keys.toml").chmod(0o600)
     out = tmp_path / "out"
     market = QuietSettings(spot("AAA"), 5, MID, 10_000_000, 12, qty=2_000, move=0.0, take=0.9, take_qty=400)
-    account = AccountSettings("desk", [ApiKey(name, secret)], {"AAA": "100", "USD": "100000"})
-    limits = Limits(orders_10s=10_000, weight_minute=1_000_000)
-    with running(ExchangeSettings([market], [account], limits)) as serving:
+    with served_desk(tmp_path, [market], {"AAA": "100", "USD": "100000"}) as (serving, desk):
         (tmp_path / "session.toml").write_text(
             SESSION.format(url=serving.rest, stop="flatten" if end == "SIGTERM" else "cancel")
         )
-        desk = serving.server.accounts["desk"]
 
         async def meddle(runner: Runner, began: asyncio.Event) -> None:
             await began.wait()
@@ -122,3 +112,17 @@ def test_a_session_is_told_and_answers(tmp_path: Path, end: str) -> None:
         instrument = spot("AAA")
         lots = sum(Fraction(leg.position) for leg in carry.legs) / instrument.atoms_per_lot
         assert lots * instrument.qty_step.fraction * 10**8 == total
+
+
+def test_a_stop_that_came_while_no_process_ran_is_obeyed_and_then_forgotten(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "stop").write_text("flatten\n")
+    market = QuietSettings(spot("AAA"), 5, MID, 10_000_000, 12, qty=2_000)
+    with served_desk(tmp_path, [market], {"AAA": "100", "USD": "100000"}) as (serving, _):
+        (tmp_path / "session.toml").write_text(SESSION.format(url=serving.rest, stop="cancel"))
+        settings = read_session(tmp_path / "session.toml")
+        for stop in ("flatten", "cancel"):  # the next is ended by the clock
+            outcome = asyncio.run(Runner(settings, "live", out, seconds=3).run())
+            assert outcome.stop == stop
+            assert outcome.exit_code == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from pains_stage import MID, VENUE, quoter, spot
+from served_desk import served_desk
 
 import quotewright.live.closing
 from quotewright.domain.errors import InputError
 from quotewright.domain.events import ASK, BID, CLEAR, EVENT, LAST, LEVEL, TRADE
 from quotewright.domain.journal import JOURNAL, Record
-from quotewright.exchange.http_driver import running
-from quotewright.exchange.keys import ApiKey
-from quotewright.exchange.limits import Limits
 from quotewright.exchange.quiet_market import QuietSettings
-from quotewright.exchange.settings import AccountSettings, ExchangeSettings
 from quotewright.live.assemble import Place, assemble
 from quotewright.live.carry import Carry, read_carry
 from quotewright.live.closing import close_run
@@ -29,15 +25,18 @@ from quotewright.live.gap import measure_gap
 from quotewright.live.recorded import read_recorded
 from quotewright.live.repetition import repeat_session
 from quotewright.live.runner import Runner
-from quotewright.live.settings import SessionSettings, VenueSettings, read_session
+from quotewright.live.settings import Mode, SessionSettings, VenueSettings, read_session
 from quotewright.sessions.wiring import Market
 from quotewright.storage.session_log import RECORDS, SessionLog
 
 MS = 10**6
 SECOND = 10**9
+NEXT_VERSION = "99.0.0"
 SESSION = """# by hand, with care
 [session]
 stop = "cancel"
+entry_latency = "3ms"
+response_latency = "2ms"
 
 [[venue]]
 name = "sim"
@@ -61,28 +60,32 @@ params = {{half_spread = 1.0, order_notional = 30}}
 
 
 class Played:
-    """One configuration on paper and then live, on the same venue; what lay in its folder before and after."""
+    """One configuration on paper, live, and live once more by the next version, on the same venue.
+
+    What lay in its folder before and after, and what the first live session `left`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        name, secret = secrets.token_hex(16), secrets.token_hex(16)
-        (folder / "keys.toml").write_text(f'api_key = "{name}"\nsecret = "{secret}"\n')
-        (folder / "keys.toml").chmod(0o600)
         markets = [
             QuietSettings(spot(base), 5, MID, 10 * MS, 4, qty=2_000, move=0.4, take=0.6, take_qty=900)
             for base in ("AAA", "BBB")
         ]
-        account = AccountSettings("desk", [ApiKey(name, secret)], {"AAA": "100", "BBB": "100", "USD": "100000"})
-        limits = Limits(orders_10s=10_000, weight_minute=1_000_000)
-        with running(ExchangeSettings(markets, [account], limits)) as serving:
+        balances = {"AAA": "100", "BBB": "100", "USD": "100000"}
+        with served_desk(folder, markets, balances) as (serving, self.account):
             (folder / "session.toml").write_text(SESSION.format(url=serving.rest))
             self.before = self.look()
-            for mode in ("paper", "live"):
-                for _ in range(2 if mode == "live" else 1):
-                    settings = read_session(folder / "session.toml")
-                    outcome = asyncio.run(Runner(settings, mode, folder / mode, seconds=1.5).run())  # type: ignore[arg-type]
-                    assert outcome.exit_code == 0
-            self.account = serving.server.accounts["desk"]
+            self._run("paper")
+            self._run("live")
+            self.left = read_carry(folder / "live" / "log")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("quotewright.__version__", NEXT_VERSION)
+                self._run("live")
+
+    def _run(self, mode: Mode) -> None:
+        settings = read_session(self.folder / "session.toml")
+        outcome = asyncio.run(Runner(settings, mode, self.folder / mode, seconds=1.5).run())
+        assert outcome.exit_code == 0
 
     def look(self) -> dict[str, tuple[str, int, int]]:
         """Digest, time and mode of every file that a person wrote."""
@@ -128,11 +131,16 @@ def test_upgrade_does_not_overwrite_configuration(
     assert played.look() == played.before
     assert set(played.before) == {"session.toml", "keys.toml"}
     log = played.folder / "live" / "log"
-    monkeypatch.setattr("quotewright.__version__", "99.0.0")
-    monkeypatch.setattr(quotewright.live.closing, "__version__", "99.0.0")
-    left = read_carry(log)
+    begun, left = read_recorded(log).start, played.left
     assert {leg.agent for leg in left.legs} == {"ladder", "pair"}
-    assert close_run(log, tmp_path / "run")["quotewright"] == "99.0.0"
+    assert any(leg.cash and leg.position for leg in left.legs)
+    assert begun.session > begun.carry.session == left.session
+    assert [(leg.agent, leg.instrument, leg.cash, leg.position) for leg in begun.legs] == [
+        (leg.agent, leg.instrument, leg.cash, leg.position) for leg in left.legs
+    ]
+    monkeypatch.setattr(quotewright.live.closing, "__version__", NEXT_VERSION)
+    assert close_run(log, tmp_path / "run")["quotewright"] == NEXT_VERSION
+    assert close_run(log, tmp_path / "first", left.session)["session"] == left.session
     newer = tmp_path / "session.toml"
     newer.write_text((played.folder / "session.toml").read_text() + "lever = 3\n")
     kept = newer.read_bytes()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pyarrow
 import pytest
 
+from full_disks import PLENTY, Disk
+from killed_processes import run_script
 from quotewright.domain.errors import HaltError, InputError
 from quotewright.live.recorder import RawRecorder, raw_files
 
@@ -99,37 +98,20 @@ def test_a_folder_has_one_recorder_and_symbols_are_plain_names(tmp_path: Path) -
         RawRecorder(tmp_path, ["../A"])
 
 
-def test_a_full_disk_halts_and_loses_nothing_that_was_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_halts_and_loses_nothing_that_was_heard(tmp_path: Path, disk: Disk) -> None:
     recorder = RawRecorder(tmp_path, ["BTCUSDT"])
-    room, true_write = 30, os.write
-
-    def write(handle: int, data: bytes) -> int:
-        nonlocal room
-        if not room:
-            raise OSError(28, "No space left on device")
-        done = true_write(handle, bytes(data[:room]))
-        room -= done
-        return done
-
-    with monkeypatch.context() as full:
-        full.setattr(os, "write", write)
-        for number in range(3):
-            recorder.tap("market", message("BTCUSDT", number), START)
-            with pytest.raises(HaltError, match="No space left"):
-                recorder.flush()
+    disk.room = 30
+    for number in range(3):
+        recorder.tap("market", message("BTCUSDT", number), START)
+        with pytest.raises(HaltError, match="No space left"):
+            recorder.flush()
+    disk.room = PLENTY
     recorder.close()
     assert lines_of(tmp_path / "BTCUSDT") == [(START, message("BTCUSDT", n)) for n in range(3)]
 
 
 def kill_recorders(folder: Path, seed: int, kills: int) -> dict[str, int]:
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("killed_recorders.py")), str(folder), str(seed), str(kills)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return run_script(Path(__file__).with_name("killed_recorders.py"), folder, seed, kills)
 
 
 def test_killed_at_random_moments_it_has_every_line_that_was_flushed_once(tmp_path: Path) -> None:

@@ -81,6 +81,24 @@ def test_a_flatten_that_cannot_be_is_not_confirmed_and_goes_on_at_the_next_start
         assert read_carry(stage.folder).stop == ""
 
 
+def test_a_flatten_ends_though_the_price_then_makes_an_order_of_what_was_too_little(tmp_path: Path) -> None:
+    with Stage(tmp_path, quoter("maker")) as stage:
+        stage.begin()
+        stage.run(1)
+        stage.word("trade", agent="maker", instrument="sim:AAAUSD", side="buy", price="100", qty="0.01")
+        stage.fault("error_before", request="openOrders.cancelAll")  # nothing is confirmed for a while
+        stage.process.ask_stop("flatten", stage.now)
+        stage.run(1)
+        assert not stage.process.ended
+        assert stage.status()["maker", "AAA"]["position"] == "0.01"  # worth less than the least of 1
+        stage.move("AAA", 900)
+        stage.run(1)
+        stage.heal()
+        stage.until(lambda: stage.process.ended == "stopped", 30)
+        assert not stage.open()
+        assert not stage.fills()
+
+
 def test_the_first_update_after_a_restart_meets_the_orders_taken_over(tmp_path: Path) -> None:
     """A strategy that decides on every touch must not quote before it knows of what rests from before."""
     own = AgentSpec("own", str(OWN), {}, ROOMY)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import struct
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1]))
+
+from killed_processes import last_number_of_killed
 from quotewright.storage.session_log import NOTE, SessionLog, read_log
 from quotewright.storage.session_log_frames import segments_of
 
@@ -28,38 +30,22 @@ def payload(number: int) -> bytes:
 def write(folder: Path, start: int, seed: int, told: int) -> None:
     chance = random.Random(seed)
     log = SessionLog(folder, rotate_bytes=20_000, sync_every_ns=chance.choice([0, 500_000]))
-    os.write(told, NUMBER.pack(start))
+    os.write(told, b"%d\n" % start)
     number = start
     while True:
         for _ in range(chance.randrange(1, 6)):
             log.append(NOTE, payload(number))
             number += 1
         log.flush()
-        os.write(told, NUMBER.pack(number))
+        os.write(told, b"%d\n" % number)
 
 
 def main(folder: Path, seed: int, kills: int) -> None:
     chance = random.Random(seed)
     known = 0
     for _ in range(kills):
-        heard, told = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(heard)
-            try:
-                write(folder, known, chance.randrange(2**32), told)
-            finally:
-                os._exit(1)
-        os.close(told)
-        with os.fdopen(heard, "rb") as pipe:
-            if chance.random() < 0.9:  # else it may die while it opens the log
-                pipe.read(NUMBER.size)
-            time.sleep(chance.uniform(0, 0.004))
-            os.kill(child, signal.SIGKILL)
-            status = os.waitpid(child, 0)[1]
-            assert os.WIFSIGNALED(status), "the writer failed"
-            said = pipe.read()
-        flushed = max([known, *(NUMBER.unpack_from(said, at)[0] for at in range(0, len(said) - 7, 8))])
+        work = partial(write, folder, known, chance.randrange(2**32))
+        flushed = max(known, last_number_of_killed(work, chance, 0.004))
         found = [frame.payload for frame in read_log(folder)]
         assert flushed <= len(found) <= flushed + 5, f"{flushed} flushed, {len(found)} found"
         assert found == [payload(number) for number in range(len(found))]

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from killed_processes import run_script
 
 SCRIPT = Path(__file__).with_name("killed_imports.py")
 
 
 def kill_imports(folder: Path, seed: int, random_kills: int) -> dict[str, int]:
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(folder), str(seed), str(random_kills)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return run_script(SCRIPT, folder, seed, random_kills)
 
 
 def test_killed_at_every_step_or_at_any_moment_an_import_leaves_a_whole_store(tmp_path: Path) -> None:

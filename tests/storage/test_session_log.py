@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
-import subprocess
-import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from full_disks import PLENTY, Disk
+from killed_processes import run_script
 from quotewright.domain.errors import DataError, HaltError, InputError
 from quotewright.domain.journal import JOURNAL
 from quotewright.storage.session_log import ANSWERS, META, NOTE, RECORDS, SessionLog, read_log
@@ -222,28 +221,15 @@ def test_a_folder_has_one_writer(tmp_path: Path) -> None:
         log.append(0, b"")
 
 
-def test_a_full_disk_halts_and_nothing_is_lost_or_doubled_when_there_is_room_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_halts_and_nothing_is_lost_or_doubled_when_there_is_room_again(tmp_path: Path, disk: Disk) -> None:
     log = SessionLog(tmp_path, sync_every_ns=0)
-    room = 20
-    true_write = os.write
-
-    def write(handle: int, data: bytes) -> int:
-        nonlocal room
-        if room == 0:
-            raise OSError(28, "No space left on device")
-        done = true_write(handle, bytes(data[:room]))
-        room -= done
-        return done
-
-    monkeypatch.setattr(os, "write", write)
+    disk.room = 20
     for kind, payload in FRAMES:
         log.append(kind, payload)
     for _ in range(2):
         with pytest.raises(HaltError, match="No space left"):
             log.flush()
-    room = 10**6
+    disk.room = PLENTY
     log.append(NOTE, b"more")
     log.flush()
     log.close()
@@ -272,14 +258,7 @@ def test_a_disk_that_refuses_to_sync_halts_for_good(tmp_path: Path, monkeypatch:
 
 
 def kill_writers(folder: Path, seed: int, kills: int) -> dict[str, int]:
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("killed_logs.py")), str(folder), str(seed), str(kills)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return run_script(Path(__file__).with_name("killed_logs.py"), folder, seed, kills)
 
 
 def test_writers_killed_at_random_moments_lose_nothing_they_flushed(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -266,11 +266,3 @@ def _whole(where: str, key: str, value: object, low: int, high: int, unit: str =
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise InputError(f"{where}: {key}", value, f"must be a whole number from {low} to {high}{unit}")
     return value
-
-
-def select_kinds(names: Sequence[str]) -> tuple[str, ...]:
-    """The named kinds in the order of `KINDS`; "all" means all; raises InputError for an unknown one."""
-    for name in names:
-        if name != "all" and name not in KINDS:
-            raise InputError("faults", name, f"must be all, or some of {', '.join(KINDS)}")
-    return tuple(kind for kind in KINDS if "all" in names or kind in names)

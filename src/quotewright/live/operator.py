@@ -27,6 +27,7 @@ from quotewright.domain.errors import InputError
 from quotewright.domain.events import ASK, BID
 from quotewright.domain.journal import IOC, POST_ONLY, Hold, Record
 from quotewright.domain.units import parse_decimal
+from quotewright.engine.commands import ORDER_IDS_PER_LEG
 from quotewright.live.session import Session
 from quotewright.live.settings import Mode, SessionSettings
 from quotewright.live.step import Response
@@ -114,9 +115,9 @@ class Operator:
         client_id = word.get("client_id")
         if not isinstance(client_id, str) or not client_id:
             raise InputError("client_id", client_id, "must be the client id of an order in doubt")
-        for link in self._session.links:
-            if link.gateway is not None:
-                link.gateway.abandon(client_id, now)
+        gateways = [link.gateway for link in self._session.links if link.gateway is not None]
+        if not any(gateway.abandon(client_id, now) for gateway in gateways):  # it is of one of them at most
+            raise InputError("client_id", client_id, "is of no order in doubt; the lines of session.jsonl name those")
         return {"abandoned": client_id}
 
     def _accept(self, _: Mapping[str, Any], now: int) -> dict[str, Any]:
@@ -172,10 +173,28 @@ class Operator:
             raise InputError("type", kind, f"must be one of {', '.join(_TYPES)}")
         if not self._session.step.started:  # it would wait for the market, and leave at a price nobody has looked at
             raise InputError("order", word.get("price"), "the market has not been heard of yet; try again")
-        before = int(self._session.step.wired.state.legs[leg]["orders_sent"])
+        self._session.on_time(now)  # first what is due: the next order that the leg places is then this one
+        state = self._session.step.wired.state
+        number = int(state.legs[leg]["orders_sent"]) + 1
         self._session.answer([Response(0, 0, price, qty, 0, leg, int(Record.MANUAL), side, flags=_TYPES[kind])], now)
-        sent = int(self._session.step.wired.state.legs[leg]["orders_sent"]) > before
-        return {"sent": sent, **({} if sent else {"why": "refused by risk: see REFUSED in the journal"})}
+        if int(state.legs[leg]["orders_sent"]) < number:
+            return {"sent": False, "why": "refused by risk: see REFUSED in the journal"}
+        open_now = (leg + 1) * ORDER_IDS_PER_LEG + number in state.orders["id"]
+        if self._session.elsewhere[leg] >= 0 and not open_now:  # no venue answers within the call: it never left
+            return {"sent": False, "why": self._why_denied(leg)}
+        return {"sent": True}
+
+    def _why_denied(self, leg: int) -> str:
+        """Why the order that a leg has just placed did not leave."""
+        link = self._session.links[self._session.elsewhere[leg]]
+        assert link.gateway is not None  # whose leg goes elsewhere
+        if held := link.gateway.held(self._session.leg_instruments[leg] - link.first):
+            return f"held back at the venue: {', '.join(held)}"
+        state = self._session.step.wired.state
+        at_once = int(state.engine[0]["now"]) + int(state.limits[leg]["message_burst"])
+        if int(state.legs[leg]["budget_until"]) > at_once:  # nothing but such a denial takes it so far
+            return "the venue's message budget is used up; try again later"
+        return "it did not leave: see DENIED or REJECTED in the journal"
 
     def _trade(self, word: Mapping[str, Any], now: int) -> dict[str, Any]:
         leg = self._leg(word)

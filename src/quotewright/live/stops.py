@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 GRAVITY = {"pause": 1, "cancel": 2, "flatten": 3}
 _LOOK_AGAIN = 50_000_000
 _PUSH_AGAIN = 1_000_000_000
+_BEYOND = 1000  # ticks beyond the touch that takes may go
 
 
 class Stop:
@@ -29,7 +30,7 @@ class Stop:
     it has as long again.
     """
 
-    def __init__(self, kind: str, *, patience: int = 60 * 10**9, beyond: int = 1000) -> None:
+    def __init__(self, kind: str, *, patience: int = 60 * 10**9) -> None:
         self.kind = kind
         self.gravity = GRAVITY[kind]
         self.done = False
@@ -37,7 +38,6 @@ class Stop:
         self.short = False
         self.left: list[tuple[int, int]] = []  # (leg, position atoms) that could not be taken to zero
         self._patience = patience
-        self._beyond = beyond  # ticks beyond the touch that takes may go
         self._deadline = 0
         self._asked = False
         self._next = 0
@@ -49,7 +49,7 @@ class Stop:
         self._push = now + _PUSH_AGAIN
         session.hold(session.legs, Hold.OPERATOR if self.kind == "pause" else Hold.STOPPING, now)
         if self.kind == "flatten":
-            session.answer([_flatten(leg, self._beyond) for leg in session.legs], now)
+            session.answer([_flatten(leg, _BEYOND) for leg in session.legs], now)
 
     def next_due(self) -> int:
         """When to look again."""
@@ -67,7 +67,7 @@ class Stop:
         if self.kind == "flatten" and not self._flat(session) and not self._asked:
             if now >= self._push:  # nothing else may come that would make an agent look at its position again
                 self._push = now + _PUSH_AGAIN
-                session.answer([_flatten(leg, self._beyond) for leg, _ in self.left], now)
+                session.answer([_flatten(leg, _BEYOND) for leg, _ in self.left], now)
             return  # what it was too little to take then is not looked at again, whatever the price does
         if not self._asked and self.kind != "pause":
             self._asked = True

@@ -6,12 +6,9 @@ Not the session's record, which is `storage.session_log`: lines may be lost in a
 from __future__ import annotations
 
 import json
-import logging
 import os
-import sys
 import time
-import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, quote_plus
@@ -20,7 +17,6 @@ import msgspec
 
 from quotewright.domain.errors import InputError
 
-LEVELS = ("debug", "info", "warning", "error", "critical")
 _SEVERITIES = {"note": "info", "pause": "warning", "halt": "error"}
 HIDDEN = "[secret]"
 _SHORTEST_SECRET = 6
@@ -29,10 +25,8 @@ _SHORTEST_SECRET = 6
 class Redactor:
     """Replaces known secret values, however they are written, in whatever is about to be told."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self) -> None:
         self._forms: list[bytes] = []
-        for secret in secrets:
-            self.hide(secret)
 
     def hide(self, secret: str) -> None:
         """From now on this value is not told. Raises InputError for one so short that it would blot out other text."""
@@ -55,7 +49,7 @@ class Redactor:
 
 
 class StructuredLog:
-    """Writes lines to a file that is rotated by size, or to standard error; `keep` older files stay.
+    """Writes lines to a file that is rotated by size; `keep` older files stay. InputError if it cannot be opened.
 
     A line is {"wall": RFC 3339 in UTC, "engine": ns or 0, "level": …, "event": …} and the fields given. What cannot be
     written is counted in `lost`: a full disk for log lines must not stop the trading.
@@ -63,37 +57,27 @@ class StructuredLog:
 
     def __init__(
         self,
-        path: Path | None = None,
+        path: Path,
         *,
-        level: str = "info",
         rotate_bytes: int = 64 << 20,
         keep: int = 5,
         redactor: Redactor | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        if level not in LEVELS:
-            raise InputError("log level", level, f"must be one of {', '.join(LEVELS)}")
         self.lost = 0
-        self.redactor = redactor or Redactor()
-        self._least = LEVELS.index(level)
+        self._redactor = redactor or Redactor()
         self._path = path
         self._rotate_bytes = rotate_bytes
         self._keep = keep
         self._clock = clock
         self._encode = msgspec.json.Encoder(enc_hook=str).encode
-        self._handle = sys.stderr.fileno() if path is None else -1
+        self._handle = -1
         self._size = 0
-        if path is not None:
-            self._open(path)
+        self._open()
 
     def write(self, level: str, event: str, text: str = "", *, engine_time: int = 0, **fields: Any) -> None:
-        """Write one line, if its level is told at all; a level may be a severity of `gateway.port.Alarm`.
-
-        Fields must not be named as the line's own.
-        """
+        """Write one line; a level may be a severity of `gateway.port.Alarm`. Fields must not be named as its own."""
         level = _SEVERITIES.get(level, level)
-        if LEVELS.index(level) < self._least:
-            return
         line: dict[str, Any] = {"wall": _rfc3339(self._clock()), "engine": engine_time, "level": level, "event": event}
         if text:
             line["text"] = text
@@ -102,11 +86,11 @@ class StructuredLog:
             encoded = self._encode(line)
         except (TypeError, ValueError, OverflowError, RecursionError):
             encoded = self._encode({name: repr(value) for name, value in line.items()})
-        self._put(self.redactor.clean(encoded) + b"\n")
+        self._put(self._redactor.clean(encoded) + b"\n")
 
     def close(self) -> None:
         """Close the file."""
-        if self._path is not None and self._handle >= 0:
+        if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
 
@@ -116,26 +100,27 @@ class StructuredLog:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self, path: Path) -> None:
+    def _open(self) -> None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         except OSError as error:
-            raise InputError("log file", str(path), f"cannot be written: {error.strerror}") from None
+            raise InputError("log file", str(self._path), f"cannot be written: {error.strerror}") from None
         self._size = os.fstat(self._handle).st_size
 
     def _put(self, line: bytes) -> None:
         try:
-            if self._path is not None and self._handle < 0:
-                self._open(self._path)
-            if self._path is not None and self._size and self._size + len(line) > self._rotate_bytes:
-                self._rotate(self._path)
+            if self._handle < 0:
+                self._open()
+            if self._size and self._size + len(line) > self._rotate_bytes:
+                self._rotate()
             self._size += os.write(self._handle, line)
         except (OSError, InputError):
             self.lost += 1
 
-    def _rotate(self, path: Path) -> None:
+    def _rotate(self) -> None:
         """The file becomes number 1, number 1 becomes 2, and so on."""
+        path = self._path
         for number in range(self._keep, 0, -1):
             older = path if number == 1 else _numbered(path, number - 1)
             if older.exists():
@@ -144,27 +129,7 @@ class StructuredLog:
             path.unlink()
         os.close(self._handle)
         self._handle = -1
-        self._open(path)
-
-
-class Forwarder(logging.Handler):
-    """Takes what libraries log into ours, so that it is in one place and without secrets."""
-
-    def __init__(self, to: StructuredLog, level: int = logging.WARNING) -> None:
-        super().__init__(level)
-        self._to = to
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a library's record as a line."""
-        try:
-            text = record.getMessage()
-        except (TypeError, ValueError):  # its arguments do not fit its text
-            text = str(record.msg)
-        level = record.levelname.lower()
-        fields: dict[str, Any] = {"logger": record.name}
-        if record.exc_info:
-            fields["trace"] = "".join(traceback.format_exception(*record.exc_info))
-        self._to.write(level if level in LEVELS else "info", "library", text, **fields)
+        self._open()
 
 
 def _numbered(path: Path, number: int) -> Path:

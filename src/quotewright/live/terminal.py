@@ -39,7 +39,7 @@ def view(runner: Runner) -> RenderableType:
             _signed(leg["pnl"], leg["settle"]),
             _state(leg),
         )
-    lines: list[RenderableType] = [_head(runner, status), table]
+    lines: list[RenderableType] = [_head(runner, status), table, *_latencies(runner)]
     lines += [Text(f"{note.severity:>5}  {note.name}: {note.text}", style="dim") for note in runner.notes[-_NOTES:]]
     return Group(*lines)
 
@@ -53,6 +53,20 @@ def _head(runner: Runner, status: dict[str, Any]) -> Text:
     if trouble:
         text.append(f"  {'; '.join(trouble)}", style="yellow")
     return text
+
+
+def _latencies(runner: Runner) -> list[RenderableType]:
+    """A line a venue: how long our part of the way to an order takes, and the venue's answer."""
+    lines: list[RenderableType] = []
+    for venue, stages in runner.latencies.to_dict().items():
+        told = [
+            f"{name} {times['p50'] / 1e6:,.3f} ms, 99 % within {times['p99'] / 1e6:,.3f} ms"
+            for name, times in stages.items()
+            if name in ("respond", "acknowledge")
+        ]
+        if told:
+            lines.append(Text(f"{venue}: {'; '.join(told)}", style="dim"))
+    return lines
 
 
 def _best(prices: list[str]) -> str:

@@ -86,7 +86,6 @@ class Plan:
     deeds: tuple[Deed, ...]
     stop: str
     recv_window: int
-    window_ends: int
 
 
 def draw_plan(seed: int, *, seconds: float = 12.0, calm: bool = False) -> Plan:
@@ -117,7 +116,6 @@ def draw_plan(seed: int, *, seconds: float = 12.0, calm: bool = False) -> Plan:
         deeds=_deeds(rng, faulty, agents, names, [mid for _, _, _, mid in chosen], instruments),
         stop=rng.choice(("cancel", "flatten")),
         recv_window=rng.choice((1000, 2000, 2000, 5000)) * MS,
-        window_ends=faulty,
     )
     begins_again = plan.crashes or any(deed.word["do"] == "restart" for deed in plan.deeds)
     if begins_again and plan.limits.weight_minute < ROOM_TO_BEGIN:

@@ -124,7 +124,6 @@ class Process:
         self._operator: Operator | None = None
         self._gateway_started = False
         self._unfinished = ""
-        self._final = False
 
     def start(self, now: int) -> None:
         """Begin the session from its log."""

@@ -85,7 +85,6 @@ class World:
         self._plan = plan
         self._folder = folder / "log"
         self._make_gateway = make_gateway
-        self._trace = trace
         self._repeat = repeat
         self._rng = Random(f"world/{plan.seed}")
         self._secret = f"secret of {plan.seed}"
