@@ -90,15 +90,7 @@ def order_json(order: Order) -> dict[str, Any]:
         "orderId": order.id,
         "orderListId": -1,
         "clientOrderId": order.client_id,
-        "price": rules.price(order.price),
-        "origQty": rules.qty(order.qty),
-        "executedQty": rules.qty(order.filled),
-        "origQuoteOrderQty": fixed8(order.quote_qty),
-        "cummulativeQuoteQty": fixed8(order.spent),
-        "status": order.status,
-        "timeInForce": order.tif,
-        "type": order.type,
-        "side": side_name(order.side),
+        **_state(order),
         "stopPrice": "0.00000000",
         "icebergQty": "0.00000000",
         "time": ms(order.time),
@@ -151,6 +143,11 @@ def canceled_json(order: Order, cancel_id: str) -> dict[str, Any]:
 
 
 def _outcome(order: Order) -> dict[str, Any]:
+    return {**_state(order), "workingTime": ms(order.time), "selfTradePreventionMode": order.prevention}
+
+
+def _state(order: Order) -> dict[str, Any]:
+    """What every answer about an order holds, in the venue's order."""
     rules = order.rules
     return {
         "price": rules.price(order.price),
@@ -162,8 +159,6 @@ def _outcome(order: Order) -> dict[str, Any]:
         "timeInForce": order.tif,
         "type": order.type,
         "side": side_name(order.side),
-        "workingTime": ms(order.time),
-        "selfTradePreventionMode": order.prevention,
     }
 
 

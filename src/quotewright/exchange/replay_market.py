@@ -256,13 +256,7 @@ class ReplayVenueMarket:
             before = min(qty, max(waiting.ahead - recorded, 0))
             recorded += before
             qty -= before
-            filled = min(qty, waiting.qty)
-            if filled:
-                fills.append((waiting, filled))
-                qty -= filled
-                waiting.qty -= filled
-                if not waiting.qty:
-                    self._leave(waiting)
+            qty -= self._fill(waiting, qty, fills)
         recorded += qty
         for waiting in queue:
             waiting.ahead = max(waiting.ahead - recorded, 0)
@@ -287,14 +281,18 @@ class ReplayVenueMarket:
         """Let lots trade with accounts' orders alone: their fills, and the lots left."""
         fills: list[tuple[Waiting, int]] = []
         for waiting in self._queue(side, price):
-            filled = min(qty, waiting.qty)
-            if filled:
-                fills.append((waiting, filled))
-                qty -= filled
-                waiting.qty -= filled
-                if not waiting.qty:
-                    self._leave(waiting)
+            qty -= self._fill(waiting, qty, fills)
         return fills, qty
+
+    def _fill(self, waiting: Waiting, qty: int, fills: list[tuple[Waiting, int]]) -> int:
+        """Fill as much of an order as there is; returns how many lots."""
+        filled = min(qty, waiting.qty)
+        if filled:
+            fills.append((waiting, filled))
+            waiting.qty -= filled
+            if not waiting.qty:
+                self._leave(waiting)
+        return filled
 
     def _tell(self, fills: list[tuple[Waiting, int]], price: int, side: int, time: int) -> None:
         """Print what a recorded taker of `side` took from accounts."""
