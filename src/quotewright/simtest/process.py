@@ -33,7 +33,7 @@ from quotewright.venues.binance_settings import BinanceSettings
 from quotewright.venues.signing import HmacKey
 
 NEVER = 2**63 - 1
-STOP_PATIENCE = 120 * SECOND
+STOP_PATIENCE = 150 * SECOND  # longer than what cannot be read ever keeps orders away: 64 times `doubt_hold`
 
 
 def session_settings(plan: Plan) -> SessionSettings:

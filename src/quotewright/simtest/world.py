@@ -32,7 +32,7 @@ from quotewright.simtest.repetition import first_difference
 
 LEAST_CALM = 1 * SECOND  # after the last fault, before the session is stopped
 MOST_CALM = 240 * SECOND  # within which everything must have settled: a budget may have to refill
-MOST_STOP = 150 * SECOND
+MOST_STOP = 180 * SECOND
 LOOK_EVERY = 50 * MS
 ORDERS_INTERVAL = 10 * SECOND  # of the venue's limit on orders
 STANDING = 20_000  # steps at one moment: more is a session that turns without getting on
