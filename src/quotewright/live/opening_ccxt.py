@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+import msgspec
+
 from quotewright.domain.errors import InputError
 from quotewright.domain.events import EventArray
 from quotewright.gateway.port import Fact
@@ -30,6 +32,8 @@ async def open_ccxt(
     name = venue.adapter.removeprefix("ccxt:")
     base = "" if venue.url == "ccxt" else venue.url
     settings = CcxtSettings(exchange=name, base_url=base, ca_file=venue.ca_file)
+    if venue.dead_man is not None:
+        settings = msgspec.structs.replace(settings, dead_man=venue.dead_man)
     key = read_ccxt_key(Path(venue.keys)) if trades else None
     learned = await learn_ccxt(settings, venue.name, venue.instruments, key)
     markets = [Market(each.instrument.name, each.instrument, False, each.mid2) for each in learned]

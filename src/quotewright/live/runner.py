@@ -191,10 +191,9 @@ class Runner:
         loop = asyncio.get_running_loop()
         folder = ControlFolder(self.out)
         watchdog = Watchdog()
-        now = self.now
-        self._started_at = now
+        self._started_at = self.now
         for adapter in self._adapters:
-            adapter.start(now)
+            adapter.start(self._started_at)
         await self._ready()
         for link in session.links:
             if link.gateway is not None:
@@ -237,7 +236,8 @@ class Runner:
             await asyncio.sleep(0.02)
             self._tick()
         for venue, adapter in zip(self.settings.venues, self._adapters, strict=True):
-            if reasons := check_needs(adapter.capabilities, NEEDS):
+            needs = (*NEEDS, "dead_man_switch") if venue.dead_man else NEEDS  # where the file asks for it by name
+            if reasons := check_needs(adapter.capabilities, needs):
                 raise InputError("venue", venue.name, "; ".join(reasons))
 
     def ask_stop(self, kind: str) -> None:
@@ -353,15 +353,15 @@ class Runner:
     async def _shut(self, session: Session) -> None:
         if self._handle is not None:
             self._handle.cancel()
-        if self._failure is not None and self._gateways_started:
-            await self._cancel_after_failure(session)
-        if self._failure is None:  # otherwise fills may have come since that are in nobody's books yet
+        if self._failure is None:  # otherwise fills may have come that are in nobody's books yet
             self._guard(session.note_balances)
+        elif self._gateways_started:
+            await self._cancel_after_failure(session)
         self._guard(session.step.end, self.now)
         for adapter in self._adapters:
             adapter.stop(self.now)
             if hasattr(adapter, "close"):
-                await adapter.close()
+                await adapter.close(nothing_rests=session.nothing_rests)
         for wire in self._wires:
             await wire.shut()
 

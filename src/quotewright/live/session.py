@@ -186,6 +186,11 @@ class Session:
             self.hold([leg], Hold.LATENCY, now)
 
     @property
+    def nothing_rests(self) -> bool:
+        """Whether a stop has ended, and every order of ours with it."""
+        return self.stop is not None and self.stop.done and self.stop.kind != "pause"
+
+    @property
     def legs(self) -> range:
         """Every leg that has an agent."""
         return range(len(self.leg_instruments))

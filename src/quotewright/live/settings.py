@@ -16,7 +16,7 @@ from quotewright.sessions.venue_options import VenueOptions
 STOPS = ("cancel", "flatten")
 _SESSION = ("stop", "mark_interval", "seed", "shadow", "latency_budget", "stop_patience", "queue_model",
             "entry_latency", "response_latency", "apart_bp")  # fmt: skip
-_VENUE = ("name", "adapter", "url", "keys", "desk", "instruments", "foreign", "ca_file")
+_VENUE = ("name", "adapter", "url", "keys", "desk", "instruments", "foreign", "ca_file", "dead_man")
 FOREIGN = ("adopt", "cancel", "refuse")
 
 Mode = Literal["paper", "shadow", "live"]
@@ -34,6 +34,7 @@ class VenueSettings:
     desk: str = "main"  # in every client id
     foreign: str = "refuse"  # orders on the account that are not ours: adopt, cancel or refuse
     ca_file: str = ""
+    dead_man: int | None = None  # ns after which the venue cancels all if it does not hear from us; 0: never
 
     @property
     def names(self) -> list[str]:
@@ -163,7 +164,17 @@ def _venue(table: Mapping[str, Any], number: int, folder: Path) -> VenueSettings
         desk,
         foreign,
         file("ca_file"),
+        _dead_man(where, table),
     )
+
+
+def _dead_man(where: str, table: Mapping[str, Any]) -> int | None:
+    if "dead_man" not in table:
+        return None
+    found = parse_duration(str(table["dead_man"]), f"{where}: dead_man")
+    if found and not 10 * 10**9 <= found <= 600 * 10**9:
+        raise InputError(f"{where}: dead_man", table["dead_man"], "must be 0s, or from 10s to 10m")
+    return found
 
 
 def _duration(table: Mapping[str, Any], key: str, default: int, *, least: int = 0) -> int:

@@ -37,6 +37,7 @@ class CcxtSettings(msgspec.Struct, frozen=True, kw_only=True):
     backoff: int = SECOND // 2  # before the first reconnect; doubles
     longest_backoff: int = 30 * SECOND
     doubt_hold: int = 60 * SECOND  # how long an unreadable message keeps quotes away
+    dead_man: int = 60 * SECOND  # after which the venue cancels all, where it can; 0: it is not asked to
     depth: int = 20  # levels a side in the events of the market feed
     rules_interval: int = 3600 * SECOND  # between two readings of the venue's markets and our fees
     options: Mapping[str, object] = {}  # ccxt's own, such as {"defaultType": "swap"}

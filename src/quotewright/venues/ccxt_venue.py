@@ -35,6 +35,7 @@ from quotewright.gateway.port import (
     Used,
 )
 from quotewright.venues import ccxt_markets
+from quotewright.venues.ccxt_dead_man import DeadManSwitch
 from quotewright.venues.ccxt_exchange import BINANCE_FAMILY, FATE, Fate, Taps, ccxt_pro, make_exchange
 from quotewright.venues.ccxt_failures import failure
 from quotewright.venues.ccxt_feed import CcxtFeed
@@ -84,6 +85,7 @@ class CcxtVenue:
         self._feed = (
             CcxtFeed(self._given, rows, sink, self._unread, settings, clock, random) if rows is not None else None
         )
+        self._dead_man = DeadManSwitch(self._exchange, self._tell, settings.dead_man, clock)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -120,10 +122,12 @@ class CcxtVenue:
         for task in self._tasks:
             task.cancel()
 
-    async def close(self) -> None:
-        """Stop, and give the sockets back."""
+    async def close(self, *, nothing_rests: bool = False) -> None:
+        """Stop, and give the sockets back; the venue's dead-man switch goes on unless `nothing_rests`."""
         self.stop(self._clock())
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if nothing_rests:
+            await self._dead_man.release()
         await self._exchange.close()
         if self._feed is not None:
             await self._feed.close()
@@ -303,6 +307,8 @@ class CcxtVenue:
                 await asyncio.sleep(wait / SECOND * self._random.uniform(0.75, 1.25))
                 wait = min(wait * 2, self.settings.longest_backoff)
         self._spawn(self._keep_comparing())
+        if self._key is not None and self.capabilities.dead_man_switch and self.settings.dead_man:
+            self._spawn(self._dead_man.keep())
         if self._key is not None:
             await self._stream.run(self._exchange, self._authenticated if self._binance else None)
 
