@@ -210,6 +210,32 @@ def test_balances_of_lagging_readings_are_no_difference() -> None:
     assert sum(1 for call in side.venue.calls if call == "balances") < 30
 
 
+def test_a_restart_without_known_balances_does_not_begin_with_readings_that_lack_its_trades() -> None:
+    """Seed 104206: two readings after a restart lagged behind trades of before it, and were taken as their sum."""
+    first = begin(build(), 100 * MS)
+    venue = first.venue
+    first.place(0, BID, 1000, 10)
+    first.step(50 * MS)
+    stale = venue.seen()
+    venue.fill(venue.open()[0], 10)
+    first.step(50 * MS)
+    assert not first.gateway.expected_balances()  # killed before they were known
+    seen = [trade for _, trade in first.fills]
+    venue.life += 1
+    again = build(venue, session=8)
+    killed, latest = venue.now, venue.seen
+    venue.seen = lambda: stale if venue.now < killed + 900 * MS else latest()
+    again.gateway.restore([], {0: seen}, None, START, killed)
+    begin(again, 200 * MS)
+    venue.disconnect()
+    again.step(100 * MS)
+    venue.connect()  # so that everything is asked for anew
+    again.step(60 * SECOND)
+    assert not again.gateway.holds
+    assert again.gateway.expected_balances() == venue.totals
+    assert "balances" not in [note.name for note in again.notes]
+
+
 def test_holdings_are_exact_beyond_atoms_and_leave_contracts_alone() -> None:
     fine = Instrument("v", "AAAUSD", "spot", "AAA", "USD", tick="0.00000001", lot="0.1", largest_amount="1000")
     future = Instrument("v", "BTCUSD", "inverse", "BTC", "USDT", tick="0.5", lot="1")

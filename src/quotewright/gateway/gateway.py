@@ -84,6 +84,8 @@ class Gateway(Reconciling):
         if balances is not None:
             self._holdings.restore(balances)
             self._history_ends = now + self.settings.clock_margin
+        elif any(seen_trades.values()):  # whose amounts nobody knows: a reading that lags may lack them
+            self._readings_from = now
         for known in orders:
             order = Order(
                 client_id=known.client_id,

@@ -29,6 +29,7 @@ class Reconciling(Booking):
         self._differences: dict[str, int] = {}
         self._reading: tuple[Mapping[str, tuple[int, int]], int] = ({}, 0)  # and the earliest it may be as of
         self._begun = False  # balances were read once to begin with
+        self._readings_from = 0  # what balances were before is of no use to begin with
         self._differ_since = 0  # the same differences
         self._differ_first = 0  # any
 
@@ -163,6 +164,9 @@ class Reconciling(Booking):
         if not balances:
             return
         if not self._holdings.known:
+            if since < self._readings_from:
+                self._errands.add(ROUND, "", -1, self._readings_from + 2 * settings.rest_lag)
+                return
             if not self._is_settled() or not self._holdings.begin(balances, since):
                 first, self._begun = not self._begun, True
                 self._errands.add(ROUND, "", -1, now + (settings.rest_lag if first else settings.reconcile_every))
