@@ -33,6 +33,7 @@ from quotewright.gateway.settings import GatewaySettings
 from quotewright.live.assemble import Place, assemble
 from quotewright.live.carry import Carry
 from quotewright.live.settings import SessionSettings, VenueSettings
+from quotewright.live.stops import Stop
 from quotewright.risk.profile import RiskProfile
 from quotewright.sessions.agents import AgentSpec
 from quotewright.sessions.venue_options import VenueOptions
@@ -263,3 +264,14 @@ def test_an_input_within_an_input_is_refused(desk: Desk) -> None:
     desk.port.on_place = again
     with pytest.raises(HaltError, match="while another"):
         desk.move(99_100, 49_100)
+
+
+def test_a_dead_man_switch_is_released_only_when_a_stop_left_nothing(desk: Desk) -> None:
+    assert not desk.session.nothing_rests
+    for kind, released in (("pause", False), ("cancel", True), ("flatten", True)):
+        desk.session.stop = stop = Stop(kind)
+        assert not desk.session.nothing_rests
+        stop.done = True
+        assert desk.session.nothing_rests == released
+    desk.session.stop = None
+    desk.ended()
